@@ -1,0 +1,55 @@
+/* Inside db/ only: one transaction in the making. A lane hands over all ops that were waiting;
+ * kinds prepare (read and lock what is theirs, name the rows to deliver), then all deliveries are
+ * written at once, then kinds conclude (delete, update), then the lane commits.
+ *
+ *   prepare, kind by kind in the order of OP_KINDS        locks: inbox rows, groups, fan-out rows
+ *   UPDATE users .. next_seq + k WHERE user_id IN (..)    locks: users, sorted: no two lanes
+ * deadlock SELECT user_id, next_seq, epoch, device_mask          -> seq of every delivery; unknown
+ * users INSERT messages (identities), INSERT inbox conclude, kind by kind
+ *
+ * A redo starts from prepare again: prepare sets every output anew and takes memory from the
+ * batch's arena or the op's results (both are emptied before a redo). */
+#pragma once
+#include "base/arena.h"
+#include "base/list.h"
+#include "db/conn.h"
+#include "db/op.h"
+#include "db/row.h"
+
+struct delivery {
+    struct list link;     /* the batch's */
+    struct str user_id;   /* whose inbox */
+    struct inbox_row row; /* seq and epoch are set before conclude */
+    int64_t expires_at_ms;
+    /* A row in `messages` goes with it (messages and fan-out copies do, receipts and changes do
+     * not): ids find their seq, and a second copy meets the primary key. */
+    bool has_identity;
+    struct str sender_id;
+    const uint8_t *fingerprint; /* FINGERPRINT_LEN, or NULL for zeroes */
+    bool is_unknown;            /* out: there is no such user, nothing was written */
+    bool is_repeat; /* out, check-first only: the identity was there already, nothing was written;
+                       row.seq and row.created_at_ms are the earlier one's */
+    uint8_t fingerprint_seen[16]; /* out with is_repeat */
+};
+
+struct batch {
+    struct conn *conn;
+    struct arena arena;
+    struct list deliveries;
+    bool is_check_first; /* look identities up before writing them */
+};
+/* Rows go out in the order of these calls, for each user; the delivery lives in the batch's arena.
+ */
+struct delivery *batch_deliver(struct batch *batch, struct str user_id);
+
+struct op_kind {
+    const char *name; /* for logs and metrics */
+    /* Reads: alone, in autocommit. NULL for what writes. */
+    enum err (*run)(struct conn *conn, struct db_op *op);
+    /* Writes: all ops of the kind in this batch, in the order submitted. What concerns one op (not
+     * a member, bad cursor) is set in its op->err and it takes no further part; what is returned
+     * concerns the transaction (conn.h tells which errors are redone, split, or lost). */
+    enum err (*prepare)(struct batch *batch, struct db_op **ops, size_t op_count);
+    enum err (*conclude)(struct batch *batch, struct db_op **ops,
+                         size_t op_count); /* may be NULL */
+};
