@@ -1,0 +1,36 @@
+/* The relay carries payloads between the reactors of all servers: a channel a user. It may drop,
+ * repeat or reorder anything; seq and the probe mend that.
+ *   Redis configured: one subscriber and one publisher connection a reactor (pub/sub, RESP2, driven
+ * by hiredis' reader on sockets of our own), pipelined, reconnected with backoff and jitter, all
+ *     channels resubscribed. While it is away payloads still reach the other reactors of this
+ * process. None: the hall alone. Everything but the hall belongs to the loop's thread. No callback
+ * runs inside a call of this header. */
+#pragma once
+#include "base/config.h"
+#include "base/loop.h"
+
+/* What all reactors of this process share: a payload posted to one reaches all the others. */
+struct relay_hall;
+struct relay_hall *relay_hall_new(void);
+void relay_hall_free(struct relay_hall *hall); /* after all its relays are closed */
+
+struct relay_sink { /* the hub; embedded there */
+    void (*received)(struct relay_sink *sink, struct str user_id, struct str payload);
+    void (*subscribed)(struct relay_sink *sink, struct str user_id); /* payloads come from now on */
+    void (*state)(struct relay_sink *sink, bool is_up); /* lost: what was subscribed is in doubt */
+};
+
+struct relay;
+MUST_CHECK enum err relay_open(struct loop *loop, const struct config *config,
+                               struct relay_hall *hall, struct relay_sink *sink,
+                               struct relay **relay_out);
+void relay_close(struct relay *relay);
+
+/* True if the channel stands at once (no Redis, or Redis is away and will be subscribed later);
+ * else `subscribed` follows. The relay copies user_id; one subscribe a user until unsubscribe. */
+bool relay_subscribe(struct relay *relay, struct str user_id);
+void relay_unsubscribe(struct relay *relay, struct str user_id);
+/* Never blocks and never fails: beyond a bound (8 MB unsent) it drops. Not delivered to the
+ * publisher's own reactor by the hall; from Redis it may come back. */
+void relay_publish(struct relay *relay, struct str user_id, struct str payload);
+bool relay_is_up(const struct relay *relay); /* no Redis configured counts as up */
