@@ -2,6 +2,8 @@
 #pragma once
 #include "base/str.h"
 
+/* The length (1..4) of the code point at the front; 0 if there is none, or it is not valid. */
+size_t utf8_step(struct str s);
 bool utf8_is_valid(struct str s);
 size_t utf8_count(struct str s); /* code points of a valid string */
 /* Writes the code point's 1..4 bytes, returns how many. Asserts that it is a scalar value. */
