@@ -1,0 +1,12 @@
+/* The checks before a handler, in API.md's order: route 404, 405 + Allow, 401, 403, 429, 406, 413,
+ * 415; and after the body the one db op that lets a user exist from its first authenticated call.
+ */
+#pragma once
+#include "api/exchange.h"
+
+/* Called by exchange_head. OK, or the error to reply with; Allow, WWW-Authenticate, Retry-After and
+ * the RateLimit fields are put into ex->reply.fields. OPTIONS, and HEAD on holding routes, are
+ * answered here (then the state is EX_REPLYING). */
+MUST_CHECK enum err guard_head(struct exchange *ex);
+/* Called by exchange_run: USER_ENSURE where needed, then the handler. */
+void guard_run(struct exchange *ex);
