@@ -38,6 +38,15 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
 archive  = $(BUILD)/lib$(subst /,_,$(1)).a
 archives = $(foreach layer,$(below_$(1)),$(call archive,$(layer)))
 
+# The load tool shares the floor with the server and nothing else, so no common bug can hide a loss.
+below_bench := bench base
+$(BUILD)/libbench.a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/load.c,$(wildcard tests/bench/*.c)))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/bench-load: $(BUILD)/tests/bench/load.o $(call archives,bench)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 UNITS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/*_test.c tests/unit/*/*/*_test.c))
 PROGRAM := $(BUILD)/parleyd
 
@@ -68,5 +77,9 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(call archives,$(patsubst %/,%,$
 	$(CC) $(LDFLAGS) -o $$@ $$^ $(LDLIBS) -lcmocka
 endef
 $(foreach unit,$(UNITS),$(eval $(call unit_rule,$(unit))))
+
+.PHONY: bench
+bench: $(PROGRAM) $(BUILD)/bench-load ## load a stack of its own (or BASE_URL=), a JSON line a run, SVGs
+	BUILD=$(BUILD) tests/bench/bench.sh
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
