@@ -16,6 +16,9 @@ ADMIN_PORT ?= 8081
 VAR    ?= var
 SECONDS ?= 10
 
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 PKGS     := libmicrohttpd libnghttp2 libmariadb hiredis libcjson gnutls libxxhash
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
             -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wcast-qual -Wimplicit-fallthrough
@@ -156,7 +159,7 @@ CHECKS   := check-layers check-format check-banned check-text check-tables check
 
 check: ## layers, layout, banned calls, headers, tables, gcc, clang, cppcheck, clang-tidy
 	@deploy/dev/install.sh run check
-	+@$(MAKE) --no-print-directory -s -k -j$(JOBS) $(CHECKS) check-compiled
+	+@$(MAKE) --no-print-directory -s -k -j$(JOBS) $(CHECKS) check-compiled 2>&1 | sed '/^make/d'
 
 .PHONY: $(CHECKS) check-compiled
 check-layers check-banned check-text check-tables check-tests:
@@ -181,6 +184,7 @@ $(CHECKED)/%.c.cppcheck: $(CHECKED)/%.c.clang tests/tools/cppcheck.txt
 	    --suppressions-list=tests/tools/cppcheck.txt --error-exitcode=1 \
 	    --template='{file}:{line}: {message} [{id}]' $*.c && touch $@
 $(CHECKED)/%.c.tidy: $(CHECKED)/%.c.clang .clang-tidy
-	$(run)clang-tidy --quiet $*.c -- $(filter-out -Werror,$(CFLAGS)) 2>/dev/null && touch $@
+	$(run)clang-tidy --quiet $*.c -- $(filter-out -Werror,$(CFLAGS)) 2>/dev/null | \
+	    sed -n 's|^$(CURDIR)/||; /: error: /p; /: warning: /p' && touch $@
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
