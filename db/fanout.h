@@ -15,12 +15,15 @@ struct fanout_advance {
     int64_t lease_ms;
     /* results */
     bool more_out; /* submit again */
-    bool busy_out; /* another server's lease holds the oldest job: ask again later */
+    bool busy_out; /* another server's lease holds the oldest job: ask again later. Only the oldest
+                      job's lease counts: its holder moves the whole line on, whoever's jobs they
+                      are */
     struct fanout_copy {
         struct str user_id;
         struct inbox_row row;
-    } * copies_out; /* to publish */
+    } * copies_out; /* to publish; users that are gone got none */
     size_t copy_count_out;
+    struct fanout_slice *slice; /* the store's own, between prepare and conclude */
 };
 
 /* Groups whose oldest job's lease has run out: their server died. Asks every shard. */

@@ -32,7 +32,9 @@ struct group_create {
     bool is_replay_out; /* err: ERR_KEY_REUSED */
 };
 
-/* Add, remove and roles: the ids that changed come back, in the order asked. */
+/* Add, remove and roles: the ids that changed come back, in the order asked. Those already in, out
+ * or of that role are not listed, nor are non-members whose role is asked for. Every change told to
+ * the members has a version of its own: a removal that promotes somebody takes two. */
 extern const struct op_kind GROUP_ADD;    /* batch. key: group_id. ERR_GROUP_FULL */
 extern const struct op_kind GROUP_REMOVE; /* batch. key: group_id */
 extern const struct op_kind GROUP_ROLES;  /* batch. key: group_id. ERR_LAST_ADMIN, ERR_NOT_FOUND */
