@@ -45,9 +45,9 @@ static inline struct list *list_pop(struct list *list)
     return first;
 }
 
-#define LIST_EACH(list, link) \
-    for (struct list * (link) = (list)->next; (link) != (list); (link) = (link)->next)
+#define LIST_EACH(ring, link) \
+    for (struct list *link = (ring)->next; link != (ring); link = link->next)
 /* The body may remove the link it stands on (and no other). */
-#define LIST_EACH_SAFE(list, link)                                                           \
-    for (struct list * (link) = (list)->next, *link##_next = (link)->next; (link) != (list); \
-         (link) = link##_next, link##_next = (link)->next)
+#define LIST_EACH_SAFE(ring, link)                                                    \
+    for (struct list *link = (ring)->next, *link##_next = link->next; link != (ring); \
+         link = link##_next, link##_next = link->next)

@@ -1,6 +1,7 @@
 #include "handlers/send_key.h"
 #include "api/reply.h"
 #include "base/digest.h"
+#include <stdio.h>
 
 static const int64_t send_key_integer_max = (INT64_C(1) << 53) - 1;
 enum { SEND_KEY_FIELD_MAX = 64, SEND_KEY_HEADER_MAX = 255 };
