@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 
 struct api;
+struct json_out;
 struct route;
 
 enum exchange_state {
@@ -70,7 +71,8 @@ struct reply {
     const char *content_type; /* NULL: no body */
     struct buf fields;        /* further header fields, "Name: value\r\n" each */
     struct buf body;
-    bool must_close; /* Connection: close; nothing behind this request is read */
+    bool must_close;       /* Connection: close; nothing behind this request is read */
+    struct json_out *json; /* reply_json_begin's, in the arena */
 };
 
 struct field_fault { /* one entry of a problem's `errors` */
@@ -92,7 +94,9 @@ struct exchange {
     struct caller caller;
     struct str request_id;
     struct reply reply;
+    struct str detail; /* what a problem document says if reply_error is given no other */
     struct field_fault *faults;
+    size_t fault_count;
     int64_t started_us;
     /* Set by a handler that waits or streams; both run from the loop. */
     void (*gone)(struct exchange *ex);     /* the client left: stop, release your hold */

@@ -11,7 +11,9 @@ MUST_CHECK enum err frame_write(const struct inbox_row *row, struct buf *sse, si
                                 size_t *json_len_out);
 struct event *frame_event(const struct inbox_row *row); /* the same as an event; one hold */
 
-/* The stream's own, appended as whole SSE blocks. */
+/* The stream's own, appended as whole SSE blocks; the buf has room for them (asserted). None has an
+ * id: but reset's empty one, so an EventSource goes on to resume from the last inbox event. */
+enum { FRAME_OPENING_LEN_MAX = 2560, FRAME_OWN_LEN_MAX = 256 };
 struct frame_hello {
     uint32_t epoch;
     uint64_t seq;

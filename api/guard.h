@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "api/exchange.h"
+#include "api/router.h"
 
 /* Called by exchange_head. OK, or the error to reply with; Allow, WWW-Authenticate, Retry-After and
  * the RateLimit fields are put into ex->reply.fields. OPTIONS, and HEAD on holding routes, are
@@ -10,3 +11,7 @@
 MUST_CHECK enum err guard_head(struct exchange *ex);
 /* Called by exchange_run: USER_ENSURE where needed, then the handler. */
 void guard_run(struct exchange *ex);
+/* The body passes the route's cap: notes the detail, closes behind the answer. ERR_TOO_LARGE. */
+MUST_CHECK enum err guard_too_large(struct exchange *ex);
+/* Bytes of a body that are read at most: the route's cap, or the little that is read over. */
+size_t guard_body_max(const struct route *route);

@@ -22,6 +22,7 @@ const struct json *json_first(
 const struct json *json_next(const struct json *item);
 struct str json_str(const struct json *string); /* up to its first NUL; lives as long as the tree */
 bool json_has_nul(const struct json *string);   /* it holds \u0000 somewhere */
-/* A number written as an integer (no fraction, no exponent: 1.0 and 1e3 are none) within min..max.
- */
+/* A number written as an integer (no fraction, no exponent: 1.0 and 1e3 are none) within min..max
+ * and within what a double tells apart, +-(2^53 - 1). */
 bool json_integer(const struct json *number, int64_t min, int64_t max, int64_t *value_out);
+bool json_number(const struct json *number, double *value_out); /* any that is finite */

@@ -4,14 +4,19 @@
 #include "api/exchange.h"
 #include "api/json_out.h"
 
-/* A header field; the value is checked to hold no control byte. */
+/* A header field; it replaces one of the same name. A value with a control byte is left out: no
+ * client can split a head. What every answer carries (X-Request-Id, Vary, Cache-Control ..) is
+ * there from exchange_head on. */
 void reply_field(struct exchange *ex, struct str name, struct str value);
 void reply_field_int(struct exchange *ex, struct str name, int64_t value);
+bool reply_has_field(const struct exchange *ex, struct str name);
 
 /* reply_json_begin gives a writer on the reply's body; write one object; reply_json sends it. */
 struct json_out *reply_json_begin(struct exchange *ex);
 void reply_json(struct exchange *ex, int status);
 void reply_empty(struct exchange *ex, int status); /* 204 */
+/* The head of a stream goes out, its body follows by transport->ops->stream_write. */
+void reply_stream(struct exchange *ex, const char *content_type);
 void reply_text(struct exchange *ex, int status, const char *content_type, struct str body);
 
 /* Problem documents (RFC 9457): status, code and title come from error.def; detail may be empty.
