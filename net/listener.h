@@ -19,4 +19,4 @@ MUST_CHECK enum err net_listener_open(struct loop *loop, const struct config *co
                                       struct net_listener **listener_out);
 int net_listener_port(const struct net_listener *listener); /* the real one if 0 was asked */
 void net_listener_stop(struct net_listener *listener);      /* accepts no more; parked ones stay */
-void net_listener_close(struct net_listener *listener);
+void net_listener_close(struct net_listener *listener);     /* parked ones too; NULL is fine */
