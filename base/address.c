@@ -96,6 +96,14 @@ uint16_t address_port(const struct address *address)
     return 0;
 }
 
+void address_set_port(struct address *address, uint16_t port)
+{
+    if (address->storage.ss_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&address->storage)->sin_port = htons(port);
+    else if (address->storage.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)&address->storage)->sin6_port = htons(port);
+}
+
 const char *address_format_host(const struct address *address, char out[ADDRESS_TEXT_LEN_MAX])
 {
     const char *text = NULL;

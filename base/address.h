@@ -19,6 +19,7 @@ MUST_CHECK enum err address_parse_list(struct str s, struct address *addresses_o
                                        size_t count_max, size_t *count_out);
 bool address_is_loopback(const struct address *address); /* 127/8, ::1, ::ffff:127/104 */
 uint16_t address_port(const struct address *address);
+void address_set_port(struct address *address, uint16_t port);
 /* The address as address_parse reads it; "unix" for any other family. Returns out. */
 const char *address_format(const struct address *address, char out[ADDRESS_TEXT_LEN_MAX]);
 /* The host alone, without brackets: what per-address limits and logs count by. Returns out. */
