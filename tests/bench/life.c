@@ -120,6 +120,7 @@ static void life_load(struct life *life)
     senders_start(life->senders);
     loop_run(run->loop);
     loop_timer_cancel(run->loop, &life->say);
+    if (!life->receivers) book_write_off(&run->book);
 }
 
 static void life_report(const struct life *life)

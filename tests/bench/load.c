@@ -2,7 +2,6 @@
  * The modes: life.c (a message's whole life; sends alone), streams.c (many waiting streams). */
 #include "tests/bench/life.h"
 #include "tests/bench/streams.h"
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +45,6 @@ static bool load_prepare(struct run *run)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    signal(SIGPIPE, SIG_IGN);
     return loop_open(&run->loop) == OK;
 }
 

@@ -1,7 +1,6 @@
 #include "tests/bench/proc.h"
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum { PROC_TEXT_LEN_MAX = 8192 };
@@ -64,11 +63,13 @@ int64_t proc_cpu_us(int pid)
     proc_read(path, text);
     /* The name, in parentheses, may hold anything; the fields are counted behind it, from 3 on. */
     const char *at = strrchr(text, ')');
-    unsigned long user, system;
-    if (!at ||
-        sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        return -1;
-    return (int64_t)(user + system) * (1000000 / sysconf(_SC_CLK_TCK));
+    struct str rest = str_from(str_from_c(at), 2);
+    uint64_t ticks[2] = {0};
+    for (int field = 3; field <= 15; field++) {
+        struct str value = str_cut(&rest, ' ');
+        if (field >= 14 && !str_to_u64(value, INT64_MAX / 4, &ticks[field - 14])) return -1;
+    }
+    return (int64_t)(ticks[0] + ticks[1]) * (1000000 / sysconf(_SC_CLK_TCK));
 }
 
 int64_t proc_memory(int pid)
@@ -77,5 +78,8 @@ int64_t proc_memory(int pid)
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     proc_read(path, text);
     const char *at = strstr(text, "\nRssAnon:");
-    return at ? strtol(at + strlen("\nRssAnon:"), NULL, 10) * 1024 : -1;
+    struct str rest = str_from(str_from_c(at), strlen("\nRssAnon:"));
+    struct str line = str_trim(str_cut(&rest, '\n'));
+    uint64_t kib;
+    return str_to_u64(str_cut(&line, ' '), INT64_MAX / 1024, &kib) ? (int64_t)kib * 1024 : -1;
 }

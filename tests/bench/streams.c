@@ -190,6 +190,7 @@ static void streams_report(const struct streams *streams)
     struct run *run = streams->run;
     struct report report;
     report_init(&report);
+    run->options.rate = run->options.push_rate;
     report_run(&report, run, &streams->push);
     report_int(&report, "streams", streams->count);
     report_real(&report, "open_seconds", streams->open_seconds);
