@@ -17,6 +17,7 @@ BENCH_SECONDS=${BENCH_SECONDS:-60}
 SWEEP_SECONDS=${SWEEP_SECONDS:-12}
 RATES=${RATES:-250 500 1000 2000 3000 4000 5000 6000 8000}
 STREAMS=${STREAMS:-100 1000 15000}
+# shellcheck source=/dev/null
 . tests/bench/stack.inc.sh
 
 mkdir -p "$OUT"

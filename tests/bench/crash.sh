@@ -24,6 +24,7 @@ all) targets='parleyd mariadbd redis' ;;
     exit 2
     ;;
 esac
+# shellcheck source=/dev/null
 . tests/bench/stack.inc.sh
 RANDOM=${RANDOM_SEED:=$((RANDOM))}
 passed=0
@@ -46,29 +47,29 @@ wait_until() { # in milliseconds since the epoch; nothing happens at once, so no
 
 # One kill at a random moment of each of the equal parts of the run. Prints how many hit it.
 kill_all_along() { # TARGET LOAD_PID
-    local part_ms=$((messages * 1000 / RATE / kills)) begin_ms done=0 i
+    local part_ms=$((messages * 1000 / RATE / kills)) begin_ms hits=0 i
     begin_ms=$(date +%s%3N)
     for ((i = 0; i < kills; i++)); do
         wait_until $((begin_ms + i * part_ms + part_ms / 10 + RANDOM * (part_ms * 7 / 10) / 32768))
         kill -0 "$2" 2>/dev/null || break
         stack restart "$1" || break
-        done=$((done + 1))
-        echo "crash: $1 killed and restarted, $done of $kills" >&2
+        hits=$((hits + 1))
+        echo "crash: $1 killed and restarted, $hits of $kills" >&2
     done
-    echo "$done"
+    echo "$hits"
 }
 
 run() {
-    local load_pid done report
+    local load_pid hits report
     target=$1
     "$BUILD/bench-load" life --retry --users "$USERS" --rate "$RATE" --messages "$messages" \
         --drain 60 --url "$BASE_URL" --label "kill -9 $target" >"$VAR/crash.json" &
     load_pid=$!
-    done=$(kill_all_along "$target" "$load_pid")
+    hits=$(kill_all_along "$target" "$load_pid")
     wait "$load_pid"
     report=$(cat "$VAR/crash.json")
     printf '%s\n' "$report"
-    check 'kills within the run' "$done" "$kills"
+    check 'kills within the run' "$hits" "$kills"
     check 'messages acknowledged' "$(field "$report" accepted)" "$messages"
     check 'messages delivered' "$(field "$report" delivered)" "$messages"
     for name in lost duplicated out_of_order seq_gaps foreign broken receipts_lost \

@@ -23,8 +23,8 @@ stack_begin() {
     trap stack_end EXIT
     trap 'exit 130' INT TERM
     stack up && stack start parleyd || exit 1
-    BASE_URL=http://127.0.0.1:$PORT
-    ADMIN_URL=http://127.0.0.1:$ADMIN_PORT
+    export BASE_URL=http://127.0.0.1:$PORT
+    export ADMIN_URL=http://127.0.0.1:$ADMIN_PORT
 }
 
 stack_end() {
