@@ -123,18 +123,18 @@ static void life_load(struct life *life)
     if (!life->receivers) book_write_off(&run->book);
 }
 
-static void life_report(const struct life *life)
+static void life_report(struct life *life)
 {
     const struct run *run = life->run;
-    const struct window *window = &life->window;
+    struct window *window = &life->window;
+    const struct book_counts *from = &window->from.counts, *to = &window->to.counts;
+    bool is_life = life->receivers != NULL;
+    window->count = is_life ? to->lives - from->lives : to->accepted - from->accepted;
     struct report report;
     report_init(&report);
     report_run(&report, run, window);
-    bool is_life = life->receivers != NULL;
     if (is_life) report_text(&report, "receivers", run->options.receivers);
-    report_cpu(&report, run, window,
-               is_life ? window->to.counts.lives - window->from.counts.lives
-                       : window->to.counts.accepted - window->from.counts.accepted);
+    report_cpu(&report, run, window, "cpu_us");
     report_print(&report);
 }
 

@@ -72,19 +72,22 @@ static void report_rate(struct report *report, const char *name, uint64_t from, 
     report_real(report, name, seconds > 0 ? (double)(to - from) / seconds : -1);
 }
 
-void report_cpu(struct report *report, const struct run *run, const struct window *window,
-                uint64_t count)
+static void report_share(struct report *report, const char *name, int64_t us, uint64_t count)
 {
-    char name[48];
+    report_real(report, name, us >= 0 && count ? (double)us / (double)count : -1);
+}
+
+void report_cpu(struct report *report, const struct run *run, const struct window *window,
+                const char *prefix)
+{
+    char name[64];
     for (size_t i = 0; i < run->procs.count; i++) {
-        int64_t cpu_us = window_cpu_us(window, i);
-        snprintf(name, sizeof(name), "cpu_us_%s", run->procs.list[i].name);
-        report_real(report, name, count && cpu_us >= 0 ? (double)cpu_us / (double)count : -1);
+        snprintf(name, sizeof(name), "%s_%s", prefix, run->procs.list[i].name);
+        report_share(report, name, window_cpu_us(window, i), window->count);
     }
-    int64_t sum_us = window_cpu_sum_us(run, window);
-    report_real(report, "cpu_us", count && sum_us >= 0 ? (double)sum_us / (double)count : -1);
-    int64_t own_us = window->to.own_cpu_us - window->from.own_cpu_us;
-    report_real(report, "cpu_us_load_tool", count ? (double)own_us / (double)count : -1);
+    report_share(report, prefix, window_cpu_sum_us(run, window), window->count);
+    snprintf(name, sizeof(name), "%s_load_tool", prefix);
+    report_share(report, name, window->to.own_cpu_us - window->from.own_cpu_us, window->count);
 }
 
 /* The counts are of the whole run, up to its last receipt; rates are of the window. */

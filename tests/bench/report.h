@@ -16,6 +16,7 @@ void report_print(struct report *report); /* closes the object; frees */
 
 /* What every mode says. */
 void report_run(struct report *report, const struct run *run, const struct window *window);
-/* CPU microseconds per `count` of each process, named cpu_us_NAME, and their sum. */
+/* CPU microseconds of each process per window->count, named PREFIX_PROCESS, and their sum, PREFIX.
+ */
 void report_cpu(struct report *report, const struct run *run, const struct window *window,
-                uint64_t count);
+                const char *prefix);

@@ -37,14 +37,9 @@ static void streams_wait(struct streams *streams, int64_t ms)
     loop_run(streams->run->loop);
 }
 
-static int streams_server_pid(const struct streams *streams)
-{
-    return proc_pid(&streams->run->procs, "parleyd");
-}
-
 static int64_t streams_server_memory(const struct streams *streams)
 {
-    int pid = streams_server_pid(streams);
+    int pid = proc_pid(&streams->run->procs, "parleyd");
     return pid ? proc_memory(pid) : -1;
 }
 
@@ -95,6 +90,7 @@ static void streams_send(struct streams *streams, uint32_t first, uint32_t count
     window_begin(run, window);
     streams_wait(streams, run->options.seconds * 1000);
     window_end(run, window);
+    window->count = window->to.counts.accepted - window->from.counts.accepted;
     senders_stop(senders);
     int64_t deadline_ms = clock_mono_ms() + run->options.drain * 1000;
     bool has_streams = first < streams->count;
@@ -169,20 +165,33 @@ static void streams_hang_up_both(struct streams *streams)
 
 /* The report */
 
-static double streams_server_cpu_us(const struct streams *streams, const struct window *window)
+/* CPU of one process; -1: not known. */
+static double streams_cpu_us(const struct streams *streams, const struct window *window,
+                             const char *name)
 {
     const struct procs *procs = &streams->run->procs;
     for (size_t i = 0; i < procs->count; i++)
-        if (procs->list[i].pid == streams_server_pid(streams))
-            return (double)window_cpu_us(window, i);
+        if (strcmp(procs->list[i].name, name) == 0) return (double)window_cpu_us(window, i);
     return -1;
 }
 
-static double streams_cpu_a_message(const struct streams *streams, const struct window *window)
+/* What a waiting stream adds to a message: the server and Redis, whose work it is. The store does
+ * the same for both kinds of recipients, and its noise would drown the difference. */
+static double streams_push_us(const struct streams *streams)
 {
-    uint64_t count = window->to.counts.accepted - window->from.counts.accepted;
-    int64_t sum_us = window_cpu_sum_us(streams->run, window);
-    return sum_us < 0 || count == 0 ? -1 : (double)sum_us / (double)count;
+    static const char *const names[] = {"parleyd", "redis"};
+    double sum_us = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        double quiet_us = streams_cpu_us(streams, &streams->quiet, names[i]);
+        double push_us = streams_cpu_us(streams, &streams->push, names[i]);
+        if (quiet_us < 0 || push_us < 0) {
+            if (i == 0) return -1; /* a server without Redis is one all the same */
+            continue;
+        }
+        sum_us += push_us / (double)MAX(streams->push.count, 1) -
+                  quiet_us / (double)MAX(streams->quiet.count, 1);
+    }
+    return MAX(sum_us, 0);
 }
 
 static void streams_report(const struct streams *streams)
@@ -197,18 +206,14 @@ static void streams_report(const struct streams *streams)
     bool has_memory = streams->memory_before >= 0 && streams->memory_after >= 0;
     int64_t grown = MAX(streams->memory_after - streams->memory_before, 0);
     report_real(&report, "memory_bytes_a_stream", has_memory ? (double)grown / streams->count : -1);
-    double rest_us = streams_server_cpu_us(streams, &streams->rest);
+    double rest_us = streams_cpu_us(streams, &streams->rest, "parleyd");
     double rest_seconds = window_seconds(&streams->rest);
     report_real(&report, "rest_cpu_percent",
                 rest_us < 0 || rest_seconds <= 0 ? -1 : rest_us / rest_seconds / 1e4);
     report_int(&report, "rest_pings", (int64_t)streams->pings_at_rest);
-    double quiet_us = streams_cpu_a_message(streams, &streams->quiet);
-    double push_us = streams_cpu_a_message(streams, &streams->push);
-    report_cpu(&report, run, &streams->push,
-               streams->push.to.counts.accepted - streams->push.from.counts.accepted);
-    report_real(&report, "cpu_us_without_stream", quiet_us);
-    report_real(&report, "cpu_us_a_push",
-                quiet_us < 0 || push_us < 0 ? -1 : MAX(push_us - quiet_us, 0));
+    report_cpu(&report, run, &streams->push, "cpu_us");
+    report_cpu(&report, run, &streams->quiet, "cpu_us_without_stream");
+    report_real(&report, "cpu_us_a_push", streams_push_us(streams));
     report_int(&report, "hangups", streams->hangups);
     report_real(&report, "fin_noticed_ms", (double)streams->fin_ms);
     report_real(&report, "rst_noticed_ms", (double)streams->rst_ms);

@@ -10,6 +10,7 @@ struct mark {
 };
 struct window {
     struct mark from, to;
+    uint64_t count; /* what happened in it, as its owner sees it: CPU is told per one of these */
 };
 
 void window_begin(struct run *run, struct window *window); /* latencies count from now on */
