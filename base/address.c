@@ -111,7 +111,7 @@ const char *address_format_host(const struct address *address, char out[ADDRESS_
         text = inet_ntop(AF_INET, &address_v4(address)->sin_addr, out, ADDRESS_TEXT_LEN_MAX);
     else if (address->storage.ss_family == AF_INET6)
         text = inet_ntop(AF_INET6, &address_v6(address)->sin6_addr, out, ADDRESS_TEXT_LEN_MAX);
-    if (!text) strcpy(out, "unix");
+    if (!text) snprintf(out, ADDRESS_TEXT_LEN_MAX, "unix");
     return out;
 }
 
@@ -124,6 +124,6 @@ const char *address_format(const struct address *address, char out[ADDRESS_TEXT_
     else if (address->storage.ss_family == AF_INET)
         snprintf(out, ADDRESS_TEXT_LEN_MAX, "%.48s:%u", host, address_port(address));
     else
-        strcpy(out, host);
+        snprintf(out, ADDRESS_TEXT_LEN_MAX, "%s", host);
     return out;
 }

@@ -204,7 +204,7 @@ enum err config_read_file(struct config *config, const char *path, struct buf *w
     enum err err = config_load(path, &text);
     if (err != OK) {
         config_fault(&reader, STR("config"),
-                     err == ERR_TOO_LARGE ? "the file is too large" : strerror(errno));
+                     err == ERR_TOO_LARGE ? "the file is too large" : strerrordesc_np(errno));
         goto done;
     }
     for (struct str rest = buf_str(&text); rest.ptr;) {
@@ -342,7 +342,7 @@ void config_print(const struct config *config, struct buf *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(config_options); i++) {
         const struct config_option *option = &config_options[i];
-        struct str text = STR_NONE;
+        struct str text;
         char digits[24];
         if (option->kind == CONFIG_INT) {
             snprintf(digits, sizeof(digits), "%lld", (long long)*config_int(config, option));

@@ -62,14 +62,14 @@ static bool config_check_key(const struct config *config, struct buf *why)
         return config_check_fault(why, "token_key_file", "is needed without dev");
     }
     int fd = open(config->token_key_file.ptr, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return config_check_fault(why, "token_key_file", strerror(errno));
+    if (fd < 0) return config_check_fault(why, "token_key_file", strerrordesc_np(errno));
     size_t len = 0;
     ssize_t count;
     while ((count = read(fd, key + len, sizeof(key) - len)) > 0)
         len += (size_t)count;
     int read_errno = errno;
     close(fd);
-    if (count < 0) return config_check_fault(why, "token_key_file", strerror(read_errno));
+    if (count < 0) return config_check_fault(why, "token_key_file", strerrordesc_np(read_errno));
     if (len > 0 && len <= CONFIG_KEY_LEN_MIN && key[len - 1] == '\n') len--;
     if (len < CONFIG_KEY_LEN_MIN)
         return config_check_fault(why, "token_key_file", "the key has fewer than 32 bytes");
