@@ -49,7 +49,10 @@ struct listener { /* embedded in the stream or poll; zeroed before hub_join */
     uint64_t last_seq;
     uint32_t epoch;
     bool is_live, is_ready_told;
+    bool is_doubted; /* what it read may miss something: Redis was away meanwhile */
+    bool is_dismissed;
     uint8_t wake_reasons;
+    uint8_t why; /* enum dismissal */
 };
 void hub_join(struct hub *hub, struct listener *listener);
 void hub_leave(struct hub *hub, struct listener *listener); /* twice is fine */

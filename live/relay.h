@@ -12,7 +12,13 @@
 /* What all reactors of this process share: a payload posted to one reaches all the others. */
 struct relay_hall;
 struct relay_hall *relay_hall_new(void);
-void relay_hall_free(struct relay_hall *hall); /* after all its relays are closed */
+/* After all its relays are closed and their loops run no more. NULL is fine. */
+void relay_hall_free(struct relay_hall *hall);
+
+/* A bell (live/bell.h) that the hall frees at its own end. Any thread. */
+struct bell;
+struct bell_ear;
+struct bell *relay_hall_bell(struct relay_hall *hall, struct loop *loop, struct bell_ear *ear);
 
 struct relay_sink { /* the hub; embedded there */
     void (*received)(struct relay_sink *sink, struct str user_id, struct str payload);
@@ -20,7 +26,10 @@ struct relay_sink { /* the hub; embedded there */
     void (*state)(struct relay_sink *sink, bool is_up); /* lost: what was subscribed is in doubt */
 };
 
+enum { RELAY_UNSENT_MAX = 8 * 1024 * 1024 }; /* bytes that wait for a reader; beyond: dropped */
+
 struct relay;
+/* ERR_CONFIG: config.redis is neither empty, nor unix:PATH, nor HOST:PORT. */
 MUST_CHECK enum err relay_open(struct loop *loop, const struct config *config,
                                struct relay_hall *hall, struct relay_sink *sink,
                                struct relay **relay_out);
@@ -30,7 +39,7 @@ void relay_close(struct relay *relay);
  * else `subscribed` follows. The relay copies user_id; one subscribe a user until unsubscribe. */
 bool relay_subscribe(struct relay *relay, struct str user_id);
 void relay_unsubscribe(struct relay *relay, struct str user_id);
-/* Never blocks and never fails: beyond a bound (8 MB unsent) it drops. Not delivered to the
+/* Never blocks and never fails: beyond RELAY_UNSENT_MAX it drops. Not delivered to the
  * publisher's own reactor by the hall; from Redis it may come back. */
 void relay_publish(struct relay *relay, struct str user_id, struct str payload);
 bool relay_is_up(const struct relay *relay); /* no Redis configured counts as up */
