@@ -65,7 +65,7 @@ enum err group_identities_add(struct batch *batch, struct group_identity *const 
         *v++ = value_bytes(str_of((const char *)identity->fingerprint, FINGERPRINT_LEN));
         *v++ = value_int(identity->created_at_ms);
     }
-    return stmt_run(batch->conn, STMT_GROUP_IDENTITIES_ADD, values, value_count, NULL);
+    return stmt_run(batch->conn, STMT_MESSAGES_ADD, values, value_count, NULL);
 }
 
 static void group_identity_take(struct group_identity *identity, const struct rows *rows)
@@ -119,8 +119,7 @@ enum err group_identities_find(struct batch *batch, struct group_identity **want
         values[2 * i + 1] = value_str(sorted[i]->message_id);
     }
     struct rows rows = {0};
-    enum err err =
-        stmt_run(batch->conn, STMT_GROUP_IDENTITIES_FIND, values, wanted_count * 2, &rows);
+    enum err err = stmt_run(batch->conn, STMT_MESSAGES_FIND, values, wanted_count * 2, &rows);
     if (err != OK) return err;
     while (rows_next(&rows))
         group_identities_match(sorted, wanted_count, &rows);
