@@ -82,8 +82,6 @@ part_pid() { # prints the pid of PART, if it runs
     return 1
 }
 
-part_is_gone() { ! part_pid "$1" >/dev/null; }
-
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # until_true SECONDS COMMAND...: polls; 1 at the deadline or when a signal came
@@ -126,19 +124,21 @@ in_front() {
 }
 
 part_stop() { # PART SIGNAL SECONDS: and kill -9 after that
-    local pid
-    pid=$(part_pid "$1") || {
-        rm -f "$VAR/$1.pid"
-        return 0
-    }
-    kill "-$2" "$pid"
-    local deadline=$((SECONDS + $3))
-    until part_is_gone "$1"; do
-        [ "$SECONDS" -lt "$deadline" ] || kill -KILL "$pid" 2>/dev/null
+    local pid deadline=$((SECONDS + $3)) asked=
+    while pid=$(part_pid "$1"); do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            kill -KILL "$pid" 2>/dev/null
+        elif [ -z "$asked" ] && part_listens "$@"; then
+            kill "-$2" "$pid" 2>/dev/null
+            asked=1
+        fi
         sleep 0.05
     done
     rm -f "$VAR/$1.pid"
 }
+
+# A mariadbd that is asked to end while it starts may hang: it is let come up first.
+part_listens() { [ "$1" != mariadbd ] || [ "$2" = KILL ] || log_has mariadbd 'ready for connections'; }
 
 parts_stop() { # parleyd drains first, then its stores
     part_stop parleyd TERM 60
