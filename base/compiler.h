@@ -18,4 +18,4 @@
 /* From a pointer to a member back to the struct that holds it; the type of the member is checked.
  */
 #define container_of(pointer, type, member) \
-    ((type *)(void *)((char *)(1 ? (pointer) : &((type *)0)->member) - offsetof(type, member)))
+    ((type *)(void *)((uintptr_t)(1 ? (pointer) : &((type *)0)->member) - offsetof(type, member)))

@@ -7,6 +7,7 @@
 
 enum { ACK_IDS_MAX = 1000 };
 
+struct ack_work;
 extern const struct op_kind ACK_ADD; /* batch. key: user_id */
 struct ack_add {
     struct db_op op;
@@ -28,4 +29,8 @@ struct ack_add {
         struct inbox_row row; /* kind INBOX_RECEIPT, seq and epoch set */
     } * receipts_out;         /* to publish */
     size_t receipt_count_out;
+    /* The batch's own; kept: by earlier transactions of an ack that takes several. */
+    struct ack_work *work;
+    size_t kept_acknowledged, kept_receipt_count;
+    struct receipt_row *kept_receipts;
 };

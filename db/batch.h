@@ -16,6 +16,11 @@
 #include "db/op.h"
 #include "db/row.h"
 
+/* In inbox.pending, above the devices' bits: the sender has not been told yet that a device
+ * confirmed. */
+#define PENDING_RECEIPT BIT(16)
+#define PENDING_DEVICES UINT32_C(0xffff)
+
 struct delivery {
     struct list link;     /* the batch's */
     struct str user_id;   /* whose inbox */
@@ -32,10 +37,13 @@ struct delivery {
     uint8_t fingerprint_seen[16]; /* out with is_repeat */
 };
 
+struct recent; /* the lane's memory of message ids, db/recent.h */
+
 struct batch {
     struct conn *conn;
     struct arena arena;
     struct list deliveries;
+    struct recent *recent;
     bool is_check_first; /* look identities up before writing them */
 };
 /* Rows go out in the order of these calls, for each user; the delivery lives in the batch's arena.
@@ -52,4 +60,12 @@ struct op_kind {
     enum err (*prepare)(struct batch *batch, struct db_op **ops, size_t op_count);
     enum err (*conclude)(struct batch *batch, struct db_op **ops,
                          size_t op_count); /* may be NULL */
+    /* After COMMIT, for what this process remembers. May be NULL. */
+    void (*committed)(struct batch *batch, struct db_op **ops, size_t op_count);
 };
+
+void batch_init(struct batch *batch, struct conn *conn, struct recent *recent, bool is_check_first);
+void batch_done(struct batch *batch);
+/* One try: prepare .. COMMIT. Errors are conn.h's; after any the transaction is rolled back. Each
+ * op's own outcome is in op->err; those with goes_on are not done yet. */
+MUST_CHECK enum err batch_run(struct batch *batch, struct db_op **ops, size_t op_count);

@@ -11,6 +11,9 @@ MUST_CHECK enum err conn_begin(struct conn *conn);
  * commit (vtgate answers OK and saves nothing) and rolls back. */
 MUST_CHECK enum err conn_commit(struct conn *conn);
 void conn_rollback(struct conn *conn);
+/* One whole statement without rows or values: migrations, and the connection's own. */
+MUST_CHECK enum err conn_execute(struct conn *conn, struct str sql);
+void conn_ping(struct conn *conn);          /* of an idle one: notices that it is lost */
 bool conn_is_lost(const struct conn *conn); /* open another one */
 
 /* What a statement's error means:
@@ -18,3 +21,7 @@ bool conn_is_lost(const struct conn *conn); /* open another one */
  *   ERR_LOST       the connection is gone             ERR_UNAVAILABLE  wait with jitter, then redo
  *   ERR_INTERNAL   anything else: split the batch and redo, until the op at fault stands alone */
 const char *conn_error(const struct conn *conn); /* the server's text, for the log; never bodies */
+
+/* For stmt.c: the library's handle, and what its last error means (the connection remembers it). */
+void *conn_handle(const struct conn *conn);
+enum err conn_failed(struct conn *conn);

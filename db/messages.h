@@ -6,6 +6,7 @@
 
 enum { FINGERPRINT_LEN = 16 };
 
+struct message_work;
 extern const struct op_kind MESSAGE_ADD; /* batch. key: recipient_id */
 struct message_add {
     struct db_op op;
@@ -21,4 +22,5 @@ struct message_add {
     int64_t created_at_ms_out;
     uint64_t seq_out; /* in the recipient's inbox */
     uint32_t epoch_out;
+    struct message_work *work; /* the batch's own */
 };

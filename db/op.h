@@ -21,7 +21,11 @@ struct db_op {
     struct task task;
     struct db_op *next;
     int64_t submitted_us;
-    bool is_check_first; /* an earlier try may have committed, or a key is known to be taken */
+    bool is_check_first; /* look its keys up before writing */
+    bool is_uncertain;   /* a COMMIT that held it was cut off: it may be stored already */
+    bool wants_batch;    /* set by `run`: reading was not enough, it has to write */
+    bool goes_on;        /* set while writing: not done yet, it takes part in the next batch too */
+    bool has_gone_on;    /* its results hold what earlier batches have stored */
 };
 
 /* Before every submit. deadline_in_ms counts from now. */

@@ -1,0 +1,406 @@
+/* Acks, all of a batch together. Rows are read and locked once, each op takes its device's bit off
+ * those it confirms, and what has changed is written by few statements: positions   (user, device)
+ * -> slot, epoch, next_seq        one SELECT; missing devices are made rows        by message ids,
+ * one SELECT for all; up to a cursor, one for each op receipts    deliveries to the senders, at the
+ * first device's confirmation conclude    one DELETE for rows that nobody waits for, one UPDATE for
+ * each other mask */
+#include "db/acks.h"
+#include "base/map.h"
+#include "db/batch.h"
+#include "db/device_slots.h"
+#include "db/stmt.h"
+
+enum { ACK_SLICE = 1000, ACK_RANGE_ROWS = 500 };
+
+struct ack_row { /* an inbox row under the batch's lock */
+    struct map_link by_seq, by_id;
+    struct ack_row *next;
+    struct str user_id, message_id, peer_id, group_id;
+    uint64_t seq;
+    enum inbox_kind kind;
+    uint32_t pending, pending_was;
+};
+struct ack_receipt {
+    struct ack_receipt *next;
+    struct delivery *delivery;
+};
+struct ack_work { /* of one op */
+    struct map_link link;
+    struct ack_add *add;
+    struct device_slot slot;
+    bool has_slot;
+    size_t acknowledged; /* in this batch */
+    struct ack_receipt *receipts, **receipts_end;
+    size_t receipt_count;
+};
+struct ack_batch {
+    struct batch *batch;
+    struct ack_work *works;
+    size_t work_count;
+    struct map by_seq, by_id; /* of rows: "user/seq", "user/message id" */
+    struct ack_row *rows;
+};
+
+/* ---- where each device stands ---- */
+
+static struct str ack_device_key(struct arena *arena, struct str user_id, struct str device_id)
+{
+    return arena_printf(arena, "%.*s/%.*s", STR_FMT(user_id), STR_FMT(device_id));
+}
+
+/* Ops of one device share a key; the first one of them stands in the map. */
+static void ack_index_devices(struct ack_batch *acks, struct map *by_device, struct value *values,
+                              size_t *value_count)
+{
+    struct arena *arena = &acks->batch->arena;
+    for (size_t i = 0; i < acks->work_count; i++) {
+        struct ack_work *work = &acks->works[i];
+        struct str key = ack_device_key(arena, work->add->user_id, work->add->device_id);
+        if (map_find(by_device, key)) continue;
+        map_insert(by_device, &work->link, key);
+        values[(*value_count)++] = value_str(work->add->user_id);
+        values[(*value_count)++] = value_str(work->add->device_id);
+    }
+}
+
+static enum err ack_read_slots(struct ack_batch *acks, const struct map *by_device,
+                               const struct value *values, size_t value_count)
+{
+    struct rows rows;
+    enum err err = stmt_run(acks->batch->conn, STMT_DEVICES_POSITIONS, values, value_count, &rows);
+    while (err == OK && rows_next(&rows)) {
+        struct str key =
+            ack_device_key(&acks->batch->arena, rows_str(&rows, 0), rows_str(&rows, 1));
+        struct map_link *link = map_find(by_device, key);
+        if (!link) continue;
+        struct ack_work *work = container_of(link, struct ack_work, link);
+        work->slot = (struct device_slot){.slot = (uint32_t)rows_u64(&rows, 2),
+                                          .epoch = (uint32_t)rows_u64(&rows, 3),
+                                          .next_seq = rows_u64(&rows, 4)};
+        work->has_slot = true;
+    }
+    rows_done(&rows);
+    return err;
+}
+
+/* A device's first call was this ack: it comes into being. */
+static enum err ack_make_device(struct ack_batch *acks, struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    enum err err = device_slots_take(acks->batch->conn, add->user_id, add->device_id, &work->slot);
+    work->has_slot = err == OK;
+    if (!device_slots_is_refusal(err)) return err;
+    work->add->op.err = err;
+    return OK;
+}
+
+static enum err ack_find_slots(struct ack_batch *acks)
+{
+    struct arena *arena = &acks->batch->arena;
+    struct value *values = ARENA_ARRAY(arena, struct value, 2 * acks->work_count);
+    size_t value_count = 0;
+    struct map by_device;
+    map_init(&by_device);
+    ack_index_devices(acks, &by_device, values, &value_count);
+    enum err err = ack_read_slots(acks, &by_device, values, value_count);
+    for (size_t i = 0; i < acks->work_count && err == OK; i++) {
+        struct ack_work *work = &acks->works[i];
+        struct str key = ack_device_key(arena, work->add->user_id, work->add->device_id);
+        struct ack_work *first = container_of(map_find(&by_device, key), struct ack_work, link);
+        if (!first->has_slot && first->add->op.err == OK) err = ack_make_device(acks, first);
+        work->slot = first->slot;
+        work->has_slot = first->has_slot;
+        if (!work->has_slot) work->add->op.err = first->add->op.err;
+    }
+    map_done(&by_device);
+    return err;
+}
+
+static void ack_check_cursor(struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    if (add->form == ACK_IDS || add->op.err != OK) return;
+    if (add->epoch != work->slot.epoch || add->seq >= work->slot.next_seq)
+        work->add->op.err = ERR_CURSOR;
+}
+
+/* ---- rows ---- */
+
+static struct str ack_seq_key(struct arena *arena, struct str user_id, uint64_t seq)
+{
+    return arena_printf(arena, "%.*s/%llu", STR_FMT(user_id), (unsigned long long)seq);
+}
+
+static struct str ack_id_key(struct arena *arena, struct str user_id, struct str message_id)
+{
+    return arena_printf(arena, "%.*s/%.*s", STR_FMT(user_id), STR_FMT(message_id));
+}
+
+/* Columns as in STMT_INBOX_BY_IDS and STMT_INBOX_UP_TO. A row read before is the one we have. */
+static struct ack_row *ack_take_row(struct ack_batch *acks, const struct rows *rows)
+{
+    struct arena *arena = &acks->batch->arena;
+    struct str key = ack_seq_key(arena, rows_str(rows, 0), rows_u64(rows, 1));
+    struct map_link *link = map_find(&acks->by_seq, key);
+    if (link) return container_of(link, struct ack_row, by_seq);
+
+    struct ack_row *row = ARENA_NEW(arena, struct ack_row);
+    row->user_id = arena_str(arena, rows_str(rows, 0));
+    row->seq = rows_u64(rows, 1);
+    row->kind = (enum inbox_kind)rows_u64(rows, 2);
+    row->pending = row->pending_was = (uint32_t)rows_u64(rows, 3);
+    row->message_id = arena_str(arena, rows_str(rows, 4));
+    row->peer_id = arena_str(arena, rows_str(rows, 5));
+    row->group_id = arena_str(arena, rows_str(rows, 6));
+    row->next = acks->rows;
+    acks->rows = row;
+    map_insert(&acks->by_seq, &row->by_seq, key);
+    if (row->kind == INBOX_MESSAGE)
+        map_insert(&acks->by_id, &row->by_id, ack_id_key(arena, row->user_id, row->message_id));
+    return row;
+}
+
+static enum err ack_read_rows(struct ack_batch *acks, enum stmt stmt, const struct value *values,
+                              size_t value_count)
+{
+    struct rows rows;
+    enum err err = stmt_run(acks->batch->conn, stmt, values, value_count, &rows);
+    while (err == OK && rows_next(&rows))
+        (void)ack_take_row(acks, &rows);
+    rows_done(&rows);
+    return err;
+}
+
+/* The rows behind all message ids of the batch. */
+static enum err ack_read_ids(struct ack_batch *acks)
+{
+    struct value *values = ARENA_ARRAY(&acks->batch->arena, struct value, 2 * ACK_SLICE);
+    size_t count = 0;
+    enum err err = OK;
+    for (size_t i = 0; i < acks->work_count; i++) {
+        const struct ack_add *add = acks->works[i].add;
+        bool takes_part = add->form == ACK_IDS && add->op.err == OK;
+        for (size_t k = 0; takes_part && k < add->message_id_count && err == OK; k++) {
+            values[2 * count] = value_str(add->user_id);
+            values[2 * count + 1] = value_str(add->message_ids[k]);
+            if (++count < ACK_SLICE) continue;
+            err = ack_read_rows(acks, STMT_INBOX_BY_IDS, values, 2 * count);
+            count = 0;
+        }
+    }
+    if (err == OK && count > 0) err = ack_read_rows(acks, STMT_INBOX_BY_IDS, values, 2 * count);
+    return err;
+}
+
+/* ---- confirming ---- */
+
+static void ack_add_receipt(struct ack_batch *acks, struct ack_work *work,
+                            const struct ack_row *row)
+{
+    struct ack_receipt *receipt = ARENA_NEW(&acks->batch->arena, struct ack_receipt);
+    struct delivery *delivery = batch_deliver(acks->batch, row->peer_id);
+    delivery->row = (struct inbox_row){
+        .kind = INBOX_RECEIPT,
+        .message_id = row->message_id,
+        .peer_id = work->add->user_id,
+        .group_id = row->group_id,
+        .created_at_ms = work->add->now_ms,
+    };
+    receipt->delivery = delivery;
+    *work->receipts_end = receipt;
+    work->receipts_end = &receipt->next;
+    work->receipt_count++;
+}
+
+static void ack_confirm(struct ack_batch *acks, struct ack_work *work, struct ack_row *row)
+{
+    uint32_t bit = BIT(work->slot.slot);
+    if (!(row->pending & bit)) return;
+    row->pending &= ~bit;
+    if (row->kind != INBOX_MESSAGE) return;
+    work->acknowledged++;
+    if (!(row->pending & PENDING_RECEIPT)) return;
+    row->pending &= ~PENDING_RECEIPT; /* the first device to confirm: the sender is told */
+    ack_add_receipt(acks, work, row);
+}
+
+static void ack_confirm_ids(struct ack_batch *acks, struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    for (size_t k = 0; k < add->message_id_count; k++) {
+        struct str key = ack_id_key(&acks->batch->arena, add->user_id, add->message_ids[k]);
+        struct map_link *link = map_find(&acks->by_id, key);
+        if (link) ack_confirm(acks, work, container_of(link, struct ack_row, by_id));
+    }
+}
+
+/* Everything up to the cursor, a slice in this batch; the op goes on if that was not all. */
+static enum err ack_confirm_range(struct ack_batch *acks, struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    struct value values[] = {value_str(add->user_id), value_int((int64_t)add->seq),
+                             value_int(BIT(work->slot.slot)), value_int(ACK_RANGE_ROWS)};
+    struct rows rows;
+    enum err err = stmt_run(acks->batch->conn, STMT_INBOX_UP_TO, values, ARRAY_LEN(values), &rows);
+    work->add->op.goes_on = rows_count(&rows) == ACK_RANGE_ROWS;
+    while (err == OK && rows_next(&rows))
+        ack_confirm(acks, work, ack_take_row(acks, &rows));
+    rows_done(&rows);
+    return err;
+}
+
+/* Receipts, expiries and group changes only: by range, without reading them. */
+static enum err ack_confirm_passed(struct ack_batch *acks, const struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    int64_t bit = BIT(work->slot.slot), seq = (int64_t)add->seq;
+    struct value owned[] = {value_str(add->user_id), value_int(seq), value_int(bit)};
+    struct value shared[] = {value_int(bit), value_str(add->user_id), value_int(seq),
+                             value_int(bit)};
+    struct conn *conn = acks->batch->conn;
+    enum err err = stmt_run(conn, STMT_INBOX_PASSED_DELETE, owned, ARRAY_LEN(owned), NULL);
+    if (err != OK) return err;
+    return stmt_run(conn, STMT_INBOX_PASSED_CLEAR, shared, ARRAY_LEN(shared), NULL);
+}
+
+static enum err ack_confirm_op(struct ack_batch *acks, struct ack_work *work)
+{
+    if (work->add->op.err != OK) return OK;
+    switch (work->add->form) {
+    case ACK_IDS:
+        ack_confirm_ids(acks, work);
+        return OK;
+    case ACK_UP_TO:
+        return ack_confirm_range(acks, work);
+    case ACK_PASSED:
+        return ack_confirm_passed(acks, work);
+    }
+    return ERR_INTERNAL;
+}
+
+static void ack_init(struct ack_batch *acks, struct batch *batch, struct db_op **ops,
+                     size_t op_count)
+{
+    *acks = (struct ack_batch){.batch = batch, .work_count = op_count};
+    acks->works = ARENA_ARRAY(&batch->arena, struct ack_work, op_count);
+    map_init(&acks->by_seq);
+    map_init(&acks->by_id);
+    for (size_t i = 0; i < op_count; i++) {
+        struct ack_work *work = &acks->works[i];
+        work->add = container_of(ops[i], struct ack_add, op);
+        work->add->work = work;
+        work->receipts_end = &work->receipts;
+    }
+}
+
+/* ---- what has changed ---- */
+
+static enum err ack_write_masks(struct ack_batch *acks, struct value *values, uint32_t mask)
+{
+    size_t count = 0, head = mask == 0 ? 0 : 1; /* a DELETE has no mask to set */
+    enum stmt stmt = mask == 0 ? STMT_INBOX_DELETE : STMT_INBOX_PENDING_PUT;
+    enum err err = OK;
+    values[0] = value_int(mask);
+    for (struct ack_row *row = acks->rows; row && err == OK; row = row->next) {
+        uint32_t left = row->pending & PENDING_DEVICES ? row->pending : 0;
+        if (row->pending != row->pending_was && left == mask) {
+            values[head + 2 * count] = value_str(row->user_id);
+            values[head + 2 * count + 1] = value_int((int64_t)row->seq);
+            count++;
+        }
+        if (count == 0 || (count < ACK_SLICE && row->next)) continue;
+        err = stmt_run(acks->batch->conn, stmt, values, head + 2 * count, NULL);
+        count = 0;
+    }
+    return err;
+}
+
+/* The next mask after `mask` that some changed row is left with; 0 if there is none. */
+static uint32_t ack_next_mask(const struct ack_batch *acks, uint32_t mask)
+{
+    uint32_t next = 0;
+    for (const struct ack_row *row = acks->rows; row; row = row->next) {
+        bool is_left = row->pending != row->pending_was && row->pending & PENDING_DEVICES;
+        if (is_left && row->pending > mask && (next == 0 || row->pending < next))
+            next = row->pending;
+    }
+    return next;
+}
+
+static enum err ack_write_rows(struct ack_batch *acks)
+{
+    struct value *values = ARENA_ARRAY(&acks->batch->arena, struct value, 2 * ACK_SLICE + 1);
+    enum err err = ack_write_masks(acks, values, 0);
+    for (uint32_t mask = ack_next_mask(acks, 0); mask && err == OK;
+         mask = ack_next_mask(acks, mask))
+        err = ack_write_masks(acks, values, mask);
+    return err;
+}
+
+static enum err ack_add_prepare(struct batch *batch, struct db_op **ops, size_t op_count)
+{
+    struct ack_batch acks;
+    ack_init(&acks, batch, ops, op_count);
+    enum err err = ack_find_slots(&acks);
+    for (size_t i = 0; i < op_count; i++)
+        ack_check_cursor(&acks.works[i]);
+    if (err == OK) err = ack_read_ids(&acks);
+    for (size_t i = 0; i < op_count && err == OK; i++)
+        err = ack_confirm_op(&acks, &acks.works[i]);
+    if (err == OK) err = ack_write_rows(&acks);
+    map_done(&acks.by_seq);
+    map_done(&acks.by_id);
+    return err;
+}
+
+/* The receipts of earlier batches of the op, then this one's; they outlive the batch's arena. */
+static void ack_fill_receipts(struct ack_add *add, const struct ack_work *work)
+{
+    struct arena *arena = &add->op.results;
+    struct receipt_row *all =
+        ARENA_ARRAY(arena, struct receipt_row, add->kept_receipt_count + work->receipt_count);
+    size_t count = add->kept_receipt_count;
+    if (count > 0) memcpy(all, add->kept_receipts, sizeof(*all) * count);
+    for (const struct ack_receipt *receipt = work->receipts; receipt; receipt = receipt->next) {
+        const struct delivery *delivery = receipt->delivery;
+        if (delivery->is_unknown) continue; /* the sender was erased */
+        all[count].user_id = arena_str(arena, delivery->user_id);
+        all[count].row = delivery->row;
+        all[count].row.message_id = arena_str(arena, delivery->row.message_id);
+        all[count].row.group_id = arena_str(arena, delivery->row.group_id);
+        count++;
+    }
+    add->receipts_out = all;
+    add->receipt_count_out = count;
+}
+
+static enum err ack_add_conclude(struct batch *batch, struct db_op **ops, size_t op_count)
+{
+    (void)batch;
+    for (size_t i = 0; i < op_count; i++) {
+        struct ack_add *add = container_of(ops[i], struct ack_add, op);
+        add->acknowledged_out = add->kept_acknowledged + add->work->acknowledged;
+        ack_fill_receipts(add, add->work);
+    }
+    return OK;
+}
+
+static void ack_add_committed(struct batch *batch, struct db_op **ops, size_t op_count)
+{
+    (void)batch;
+    for (size_t i = 0; i < op_count; i++) {
+        struct ack_add *add = container_of(ops[i], struct ack_add, op);
+        if (!add->op.goes_on) continue;
+        add->op.has_gone_on = true;
+        add->kept_acknowledged = add->acknowledged_out;
+        add->kept_receipts = add->receipts_out;
+        add->kept_receipt_count = add->receipt_count_out;
+    }
+}
+
+const struct op_kind ACK_ADD = {
+    .name = "ack_add",
+    .prepare = ack_add_prepare,
+    .conclude = ack_add_conclude,
+    .committed = ack_add_committed,
+};
