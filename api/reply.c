@@ -125,6 +125,15 @@ void reply_stream(struct exchange *ex, const char *content_type)
     ex->transport->ops->stream_open(ex->transport);
 }
 
+/* Our own failures are for the log; a store that is away is logged where it is noticed, not once
+ * more for each request that finds it so. */
+static void reply_log_problem(const struct exchange *ex, enum err shown, enum err err)
+{
+    log_event(shown == ERR_INTERNAL ? LOG_ERROR : LOG_DEBUG, "problem",
+              log_str("request_id", ex->request_id), log_str("path", ex->request.path),
+              log_c("code", err_code(shown)), log_err(err));
+}
+
 void reply_error(struct exchange *ex, enum err err)
 {
     reply_error_detail(ex, err, ex->detail);
@@ -140,9 +149,7 @@ void reply_error_detail(struct exchange *ex, enum err err, struct str detail)
     enum err written = json_out_end(ex->reply.json);
     assert(written == OK); /* detail and 100 faults stay far below the reply's cap */
     metrics_add(status < 500 ? METRIC_PROBLEMS_4XX : METRIC_PROBLEMS_5XX, 1);
-    if (status >= 500)
-        log_event(LOG_WARN, "request_failed", log_str("request_id", ex->request_id),
-                  log_str("path", ex->request.path), log_err(err));
+    reply_log_problem(ex, shown, err);
     reply_send(ex, status, negotiate_problem_type(ex));
 }
 
