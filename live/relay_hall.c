@@ -72,7 +72,7 @@ static void relay_port_add(struct relay_port *port, struct str user_id, struct s
     letter->user_id_len = (uint32_t)user_id.len;
     letter->payload_len = (uint32_t)payload.len;
     memcpy(letter->bytes, user_id.ptr, user_id.len);
-    memcpy(letter->bytes + user_id.len, payload.ptr, payload.len);
+    if (payload.len > 0) memcpy(letter->bytes + user_id.len, payload.ptr, payload.len);
     letter->next = atomic_load_explicit(&port->letters, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&port->letters, &letter->next, letter,
                                                   memory_order_release, memory_order_relaxed))

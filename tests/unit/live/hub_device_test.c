@@ -1,0 +1,105 @@
+#include "live/hub_user.h"
+#include "tests/support/hub_lab.h"
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+enum { EPOCH = 7, QUIET_MS = HUB_GAP_MS * 3 };
+
+/* Readers are large (their book), so they lie here and not on the stack. */
+static struct hub_lab lab;
+static struct reader a, b;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
+    hub_lab_open(&lab, "", NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    if (a.lab) hub_leave(a.lab->hub, &a.listener);
+    if (b.lab) hub_leave(b.lab->hub, &b.listener);
+    hub_lab_close(&lab);
+    return 0;
+}
+
+static void test_nothing_is_remembered_without_an_entry(void **state)
+{
+    (void)state;
+    assert_null(hub_device(lab.hub, STR("ann"), STR("phone")));
+    struct hub_device *device = hub_keep(lab.hub, STR("ann"), STR("phone"));
+    assert_false(device->is_open);
+    device->empty_seq = 42;
+    device = hub_device(lab.hub, STR("ann"), STR("phone"));
+    assert_int_equal(device->empty_seq, 42);
+    assert_true(str_equal(device->device_id, STR("phone")));
+}
+
+static void test_devices_of_a_listening_user_are_remembered(void **state)
+{
+    (void)state;
+    reader_live(&a, &lab, "ann", 40);
+    struct hub_device *phone = hub_device(lab.hub, STR("ann"), STR("phone"));
+    phone->slot = 3;
+    phone->is_open = true;
+    hub_device(lab.hub, STR("ann"), STR("tablet"))->slot = 4;
+    phone = hub_device(lab.hub, STR("ann"), STR("phone"));
+    assert_int_equal(phone->slot, 3);
+    assert_true(phone->is_open);
+}
+
+static void test_a_device_is_not_open_without_a_subscription(void **state)
+{
+    (void)state;
+    hub_keep(lab.hub, STR("ann"), STR("phone"))->is_open = true;
+    assert_false(hub_device(lab.hub, STR("ann"), STR("phone"))->is_open);
+}
+
+static void test_the_least_recently_used_device_goes(void **state)
+{
+    (void)state;
+    char name[2] = "a";
+    for (int i = 0; i < HUB_DEVICES_MAX; i++, name[0]++)
+        hub_keep(lab.hub, STR("ann"), str_of(name, 1))->slot = 1;
+    assert_int_equal(hub_device(lab.hub, STR("ann"), STR("a"))->slot, 1); /* used again */
+    hub_keep(lab.hub, STR("ann"), STR("new"))->slot = 1;
+    assert_int_equal(hub_device(lab.hub, STR("ann"), STR("a"))->slot, 1);
+    assert_int_equal(hub_device(lab.hub, STR("ann"), STR("c"))->slot, 1);
+    assert_int_equal(hub_device(lab.hub, STR("ann"), STR("b"))->slot, 0); /* anew */
+}
+
+static void test_a_forgotten_device_is_not_remembered(void **state)
+{
+    (void)state;
+    reader_live(&a, &lab, "ann", 40);
+    hub_device(lab.hub, STR("ann"), STR("phone"))->is_open = true;
+    hub_device(lab.hub, STR("ann"), STR("tablet"))->is_open = true;
+    hub_dismiss(lab.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    assert_false(hub_device(lab.hub, STR("ann"), STR("phone"))->is_open);
+    assert_true(hub_device(lab.hub, STR("ann"), STR("tablet"))->is_open);
+    hub_dismiss(lab.hub, STR("ann"), STR_NONE, DISMISSED_ERASED);
+    assert_false(hub_device(lab.hub, STR("ann"), STR("tablet"))->is_open);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nothing_is_remembered_without_an_entry, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_devices_of_a_listening_user_are_remembered, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_device_is_not_open_without_a_subscription, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_the_least_recently_used_device_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_forgotten_device_is_not_remembered, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
