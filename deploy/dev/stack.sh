@@ -61,7 +61,7 @@ is_part() {
     case $1 in
     mariadbd) [ "$cwd" = "$VAR/mariadb" ] ;;
     redis) [ "$cwd" = "$VAR" ] ;;
-    parleyd) tr '\0' '\n' <"/proc/$2/environ" 2>/dev/null | grep -qxF "STACK_VAR=$VAR" ;;
+    parleyd) grep -qzxF "STACK_VAR=$VAR" "/proc/$2/environ" 2>/dev/null ;;
     esac
 }
 
@@ -163,7 +163,8 @@ finish() { # the only way out once something was started; `up` undoes itself whe
 in_background() {
     local part=$1
     shift
-    setsid "$@" </dev/null >"$VAR/$part.log" 2>&1 9>&- &
+    : >"$VAR/$part.log" # here, not in the child: the last run's log says "ready" too
+    setsid "$@" </dev/null >>"$VAR/$part.log" 2>&1 9>&- &
     started[$part]=$!
     echo $! >"$VAR/$part.pid"
 }
