@@ -1,0 +1,128 @@
+/* A client connection's way between libmicrohttpd and us, and the bytes that it has sent: the
+ * kernel counts what came, libmicrohttpd tells the size of each request, and the difference is what
+ * was read ahead. */
+#include "api/h1/h1_parts.h"
+#include "base/metrics.h"
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+struct sockaddr_storage h1_socket_peer(const struct h1_socket *socket)
+{
+    struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
+    memcpy(&storage, &socket->peer, sizeof(socket->peer));
+    return storage;
+}
+
+void h1_socket_end(struct h1_socket *socket)
+{
+    struct h1 *h1 = socket->h1;
+    assert(!socket->request && !socket->cell && !watch_is_on(&socket->watch));
+    struct sockaddr_storage peer = h1_socket_peer(socket);
+    peers_leave(h1->peers, &peer);
+    loop_timer_cancel(h1->api->loop, &socket->deadline);
+    list_remove(&socket->link);
+    h1->socket_count--;
+    free(socket);
+}
+
+/* With libmicrohttpd */
+
+void h1_socket_give(struct h1_socket *socket)
+{
+    struct h1 *h1 = socket->h1;
+    struct h1_cell *cell = h1_cell_pick(h1);
+    socklen_t peer_len =
+        socket->peer.any.sa_family == AF_INET6 ? sizeof(socket->peer.v6) : sizeof(socket->peer.v4);
+    h1_enter(socket, H1_HEAD);
+    h1->adopting = socket;
+    enum MHD_Result result =
+        MHD_add_connection(cell->daemon, socket->fd, &socket->peer.any, peer_len);
+    bool is_ended = h1->adopting == NULL;
+    h1->adopting = NULL;
+    if (result == MHD_NO) { /* it has closed the fd, and may have told so */
+        if (!is_ended) h1_socket_end(socket);
+        return;
+    }
+    if (!cell->is_due) h1_ring(h1); /* all that arrives in this turn is run together */
+    cell->is_due = true;
+}
+
+void h1_socket_shutdown(struct h1_socket *socket)
+{
+    h1_enter(socket, H1_ENDING);
+    shutdown(socket->fd, SHUT_RDWR); /* libmicrohttpd's epoll wakes up from that */
+}
+
+/* Parked */
+
+static void socket_ready(struct watch *watch, uint32_t events)
+{
+    struct h1_socket *socket = container_of(watch, struct h1_socket, watch);
+    char byte;
+    if ((events & (EPOLLHUP | EPOLLERR)) ||
+        recv(socket->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        h1_socket_close(socket);
+        return;
+    }
+    loop_unwatch(socket->h1->api->loop, watch);
+    metrics_add(METRIC_GIVEBACKS, 1);
+    h1_socket_give(socket);
+}
+
+void h1_socket_park(struct h1_socket *socket)
+{
+    h1_enter(socket, H1_PARKED);
+    socket->watch = (struct watch){.ready = socket_ready, .fd = socket->fd};
+    enum err err = loop_watch(socket->h1->api->loop, &socket->watch, socket->fd, EPOLLIN);
+    if (err != OK) h1_socket_close(socket);
+}
+
+void h1_socket_close(struct h1_socket *socket)
+{
+    int fd = socket->fd;
+    loop_unwatch(socket->h1->api->loop, &socket->watch);
+    h1_socket_end(socket);
+    close(fd);
+}
+
+/* Counting */
+
+static bool socket_received(int fd, uint64_t *len_out)
+{
+    struct tcp_info info;
+    socklen_t info_len = sizeof(info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) < 0) return false;
+    if (info_len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t)) return false;
+    *len_out = info.tcpi_bytes_received;
+    return true;
+}
+
+bool h1_socket_unread(struct h1_socket *socket, uint64_t *len_out)
+{
+    uint64_t received_len;
+    if (!socket_received(socket->fd, &received_len)) return false;
+    if (socket->is_uncounted) { /* begin anew: it is asked when nothing is under way */
+        socket->used_len = received_len;
+        socket->is_uncounted = false;
+    }
+    *len_out = received_len - MIN(received_len, socket->used_len);
+    return true;
+}
+
+/* More may come between the two looks, so the first one is repeated until it stands still. */
+bool h1_socket_is_exact(struct h1_socket *socket)
+{
+    uint64_t before_len, after_len;
+    int queued_len;
+    if (socket->is_uncounted) return false;
+    do {
+        if (!socket_received(socket->fd, &before_len)) return false;
+        if (ioctl(socket->fd, SIOCINQ, &queued_len) < 0) return false;
+        if (!socket_received(socket->fd, &after_len)) return false;
+    } while (before_len != after_len);
+    return before_len - (uint64_t)queued_len == socket->used_len;
+}
