@@ -105,7 +105,8 @@ static enum err reactor_open_service(struct reactor *reactor, const struct react
                                         .deadline_ms = config->config->db_deadline_ms,
                                         .finds_orphans = config->number == 0},
                 &reactor->fanout);
-    return probe_open(reactor->loop, config->config, config->db, reactor->hub, &reactor->probe);
+    reactor->probe = probe_open(reactor->loop, config->config, config->db, reactor->hub);
+    return OK;
 }
 
 enum err reactor_open(const struct reactor_config *config, struct reactor **reactor_out)
