@@ -3,20 +3,25 @@
  * `?` marks a value. `item` (may be "") is repeated, comma-separated, as often as the values reach,
  * so one row serves one user and five hundred: STMT(STMT_USERS_SEQ, "SELECT .. FROM users WHERE
  * user_id IN (", "?", ") ORDER BY user_id") Values are bound in the order of the marks: head's,
- * then each item's, then tail's. */
+ * then each item's, then tail's. A statement with two lists is
+ *     STMT_LISTS(constant, head, item, middle, second, tail)
+ * with value_list_end() after the last value of the first; items of the first list are not
+ * separated by commas, since it is there for the arms of a CASE. */
 #pragma once
 #include "base/buf.h"
 #include "db/conn.h"
 
 enum stmt {
 #define STMT(constant, head, item, tail) constant,
+#define STMT_LISTS(constant, head, item, middle, second, tail) constant,
 #include "db/stmt.def"
 #undef STMT
+#undef STMT_LISTS
     STMT_COUNT
 };
 
 struct value {
-    enum { VALUE_INT, VALUE_STR, VALUE_BYTES, VALUE_NULL } kind;
+    enum { VALUE_INT, VALUE_STR, VALUE_BYTES, VALUE_NULL, VALUE_LIST_END } kind;
     int64_t i;
     struct str s;
 };
@@ -31,6 +36,10 @@ static inline struct value value_str(struct str s) /* text, UTF-8 or ASCII */
 static inline struct value value_bytes(struct str s) /* binary */
 {
     return (struct value){VALUE_BYTES, 0, s};
+}
+static inline struct value value_list_end(void)
+{
+    return (struct value){VALUE_LIST_END, 0, STR_NONE};
 }
 
 /* The rows of a SELECT, held on the client's side. Strings live until rows_done. */
