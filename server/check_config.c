@@ -6,7 +6,7 @@ int command_check_config(int argc, char **argv)
 {
     struct config config;
     struct buf text;
-    if (command_config(&config, argc, argv) != OK) return 2;
+    if (command_config(&config, argc, argv, COMMAND_SERVING) != OK) return 2;
     buf_init(&text, 64 * 1024);
     config_print(&config, &text);
     printf("%.*s", STR_FMT(buf_str(&text)));

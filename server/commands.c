@@ -14,13 +14,14 @@ static enum log_level command_log_level(struct str name)
     return LOG_INFO; /* config_check has refused what is none of them */
 }
 
-static enum err command_read(struct config *config, int argc, char **argv, struct buf *why)
+static enum err command_read(struct config *config, int argc, char **argv, enum command_need need,
+                             struct buf *why)
 {
     const char *path = config_file_flag(argc, argv);
     enum err err = path ? config_read_file(config, path, why) : OK;
     if (err == OK) err = config_read_env(config, environ, why);
     if (err == OK) err = config_read_flags(config, argc, argv, why);
-    if (err == OK) err = config_check(config, why);
+    if (err == OK && need == COMMAND_SERVING) err = config_check(config, why);
     return err;
 }
 
@@ -32,12 +33,12 @@ static enum err command_arm_faults(struct buf *why)
                                                                                 : ERR_TOO_LARGE;
 }
 
-enum err command_config(struct config *config, int argc, char **argv)
+enum err command_config(struct config *config, int argc, char **argv, enum command_need need)
 {
     struct buf why;
     buf_init(&why, 64 * 1024);
     config_init(config);
-    enum err err = command_read(config, argc, argv, &why);
+    enum err err = command_read(config, argc, argv, need, &why);
     if (err == OK) err = command_arm_faults(&why);
     if (err == OK)
         log_setup(command_log_level(config->log_level), str_equal(config->log_format, STR("json")));

@@ -7,7 +7,7 @@ int command_migrate(int argc, char **argv)
 {
     struct config config;
     struct buf report;
-    if (command_config(&config, argc, argv) != OK) return 2;
+    if (command_config(&config, argc, argv, COMMAND_STORE) != OK) return 2;
     buf_init(&report, 64 * 1024);
     enum err err = migrate_run(&config, &report);
     printf("%.*s", STR_FMT(buf_str(&report)));

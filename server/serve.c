@@ -91,7 +91,7 @@ int command_serve(int argc, char **argv)
 {
     struct config config;
     struct server *server = NULL;
-    if (command_config(&config, argc, argv) != OK) return 2;
+    if (command_config(&config, argc, argv, COMMAND_SERVING) != OK) return 2;
     sigset_t signals = serve_block_signals();
     serve_raise_fd_limit();
     enum err err = serve_check_schema(&config);

@@ -46,7 +46,7 @@ int command_token(int argc, char **argv)
     }
     struct str user_id = str_from_c(argv[flag_count]);
     struct str device_id = argc - flag_count > 1 ? str_from_c(argv[flag_count + 1]) : STR_NONE;
-    if (command_config(&config, flag_count, argv) != OK) return 2;
+    if (command_config(&config, flag_count, argv, COMMAND_SERVING) != OK) return 2;
     if (config.token_key_file.len == 0) {
         fprintf(stderr, "token: --token-key-file is needed: a key drawn at start is known to the "
                         "server alone\n");
