@@ -11,7 +11,8 @@
  * without the store.
  *
  * One thread. `ready`, `woken` and `dismissed` run from the loop, never inside a call of this
- * header, and not after hub_leave. */
+ * header, and not after hub_leave; each of them may leave, join, and free its listener. Who was
+ * dismissed is told nothing more and cannot go live again: it leaves. */
 #pragma once
 #include "base/config.h"
 #include "base/loop.h"
@@ -83,7 +84,8 @@ struct hub_device *hub_keep(struct hub *hub, struct str user_id, struct str devi
 /* True if the entry's newest position is beyond doubt (subscribed all along since it was read). */
 bool hub_position(struct hub *hub, struct str user_id, uint32_t *epoch_out, uint64_t *seq_out);
 
-/* The probe: up to max users that have live listeners, going round; then what the store says. */
+/* The probe: up to max users that have live listeners, going round; then what the store says. Also
+ * drops the last few events of users that have been silent for some rounds. */
 size_t hub_probe_next(struct hub *hub, struct str *user_ids_out, size_t max, struct arena *arena);
 /* True if this was news: listeners were behind. */
 bool hub_probe_found(struct hub *hub, struct str user_id, uint32_t epoch, uint64_t newest_seq);

@@ -55,6 +55,7 @@ void hub_go_live(struct hub *hub, struct listener *listener, uint32_t epoch, uin
     struct hub_user *user = listener->user;
     assert(user && user->hub == hub);
     if (listener->is_dismissed) return;
+    bool has_progress = listener->epoch != epoch || listener->last_seq != seq;
     mailbox_reset(&listener->mailbox);
     listener->wake_reasons &= (uint8_t)~WAKE_WOKEN;
     listener->epoch = epoch;
@@ -70,7 +71,12 @@ void hub_go_live(struct hub *hub, struct listener *listener, uint32_t epoch, uin
     }
     if (hub_user_is_subscribed(user)) user->is_read = true;
     listener_pump(listener);
-    if (listener->is_live && listener->last_seq < user->newest_seq) listener_fall_behind(listener);
+    if (!listener->is_live || listener->last_seq == user->newest_seq) return;
+    /* A store that lags behind what was published (a replica) must not be read in a hot loop. */
+    if (has_progress)
+        listener_fall_behind(listener);
+    else
+        hub_user_watch_gap(user);
 }
 
 void hub_stop_live(struct hub *hub, struct listener *listener)

@@ -139,6 +139,21 @@ static void test_a_forgotten_device_loses_all_its_listeners(void **state)
     assert_int_equal(a.dismissed, 1); /* told once */
 }
 
+static void test_a_store_that_lags_is_not_read_in_a_hot_loop(void **state)
+{
+    (void)state;
+    a.reads = true;
+    a.newest_seq = 40;
+    reader_join(&a, &lab, "ann", "phone");
+    assert_true(hub_lab_run(&lab, &a.ready, 1));
+    hub_lab_publish(&lab, "ann", EPOCH, 42);
+    hub_lab_turn(&lab, HUB_GAP_MS * 5);
+    assert_in_range(a.behind, 2, 6);
+    a.newest_seq = 42;
+    assert_true(hub_lab_run(&lab, &a.count, 42));
+    assert_true(reader_saw(&a, 1, 42));
+}
+
 static void both_leave(struct listener *listener)
 {
     (void)listener;
@@ -190,6 +205,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_newer_one_displaces_its_like_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_forgotten_device_loses_all_its_listeners, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_store_that_lags_is_not_read_in_a_hot_loop, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_callback_may_make_others_leave, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_callback_may_free_its_listener, setup, teardown),
