@@ -104,9 +104,8 @@ enum err batch_run(struct batch *batch, struct db_op **ops, size_t op_count)
     struct batch_plan plan;
     batch_reset_ops(ops, op_count);
     batch_sort(batch, ops, op_count, &plan);
-    enum err err = conn_begin(batch->conn);
-    if (err != OK) return err;
-    err = batch_prepare(batch, &plan);
+    conn_begin(batch->conn);
+    enum err err = batch_prepare(batch, &plan);
     if (err == OK) err = batch_write(batch);
     if (err == OK) err = batch_conclude(batch, &plan);
     if (err != OK) {

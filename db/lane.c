@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "db/batch.h"
 #include "db/recent.h"
+#include "db/stmt.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ enum {
     LANE_BACKOFF_MAX_MS = 1000,
     LANE_CHECK_FIRST_MS = 5000, /* after a taken key: where one retry is, others are */
     LANE_REDOS_MAX = 20,        /* of one batch, before it is split */
-    LANE_IDLE_BEAT_MS = 1000
+    LANE_IDLE_BEAT_MS = 1000,
+    LANE_PING_MS = 2000
 };
 
 struct lane {
@@ -176,7 +178,7 @@ static bool lane_connect(struct lane *lane)
     if (lane->conn && conn_is_lost(lane->conn)) lane_drop_conn(lane);
     if (lane->conn) return true;
     lane_beat(lane);
-    if (conn_open(lane->config, &lane->conn) != OK) return false;
+    if (conn_open(lane->config, NULL, &lane->conn) != OK) return false;
     lane->backoff_ms = LANE_BACKOFF_MIN_MS;
     atomic_store(&lane->is_up, true);
     log_event(LOG_INFO, "database_connected", log_int("lane", (int64_t)lane->number));
@@ -240,12 +242,22 @@ static size_t lane_await_conn(struct lane *lane, struct db_op **ops, size_t op_c
 
 /* ---- reads ---- */
 
+/* The last deadline of all: one op that has waited long does not cut the others short. */
+static void lane_set_deadline(struct lane *lane, struct db_op **ops, size_t op_count)
+{
+    int64_t deadline_ms = 0;
+    for (size_t i = 0; i < op_count; i++)
+        deadline_ms = MAX(deadline_ms, ops[i]->deadline_ms);
+    conn_set_deadline(lane->conn, deadline_ms);
+}
+
 /* True: it has to write, the batch takes it. Else it is completed, and may be gone. */
 static bool lane_read(struct lane *lane, struct db_op *op)
 {
     while (lane_await_conn(lane, &op, 1) == 1) {
         arena_done(&op->results);
         op->wants_batch = false;
+        lane_set_deadline(lane, &op, 1);
         op->err = op->kind->run(lane->conn, op);
         lane_beat(lane);
         if (op->err == OK && op->wants_batch) return true;
@@ -298,6 +310,7 @@ static enum err lane_try(struct lane *lane, struct db_op **ops, size_t op_count)
     bool is_check_first = clock_mono_ms() < lane->check_first_until_ms;
     for (size_t i = 0; i < op_count && !is_check_first; i++)
         is_check_first = ops[i]->is_check_first;
+    lane_set_deadline(lane, ops, op_count);
     batch_init(&batch, lane->conn, lane->recent, is_check_first);
     enum err err = batch_run(&batch, ops, op_count);
     batch_done(&batch);
@@ -379,6 +392,15 @@ static void lane_observe_wait(struct db_op **ops, size_t op_count)
         metrics_observe(METRIC_LANE_WAIT, now_us - ops[i]->submitted_us);
 }
 
+/* Of an idle connection: readyz should know that it is lost before a send does. */
+static void lane_ping(struct lane *lane)
+{
+    struct rows rows;
+    if (!lane->conn) return;
+    conn_set_deadline(lane->conn, clock_mono_ms() + LANE_PING_MS);
+    if (stmt_run(lane->conn, STMT_PING, NULL, 0, &rows) == OK) rows_done(&rows);
+}
+
 static void *lane_run(void *argument)
 {
     struct lane *lane = argument;
@@ -393,8 +415,7 @@ static void *lane_run(void *argument)
         }
         size_t count = lane_take(lane);
         if (count == 0 && lane_is_closing(lane)) return NULL;
-        if (count == 0 && lane->conn)
-            conn_ping(lane->conn); /* readyz should know before a send does */
+        if (count == 0) lane_ping(lane);
         lane_observe_wait(lane->taken, count);
         count = lane_read_all(lane, lane->taken, count);
         if (count > 0) lane_write(lane, lane->taken, count);

@@ -13,7 +13,7 @@ static const struct migration {
 #undef MIGRATE
 };
 
-enum { MIGRATE_CHECKSUM_LEN = 16, MIGRATE_VERSIONS_MAX = 1000 };
+enum { MIGRATE_CHECKSUM_LEN = 16, MIGRATE_WHY_LEN_MAX = 512 };
 
 struct migrate_checksum {
     char hex[MIGRATE_CHECKSUM_LEN + 1];
@@ -93,8 +93,7 @@ static enum err migrate_apply(struct conn *conn, unsigned version, struct buf *r
 {
     enum err err = OK;
     for (size_t i = 0; i < ARRAY_LEN(migrations) && err == OK; i++)
-        if (migrations[i].version == version)
-            err = conn_execute(conn, str_from_c(migrations[i].sql));
+        if (migrations[i].version == version) err = conn_query(conn, str_from_c(migrations[i].sql));
     struct migrate_checksum checksum = migrate_checksum(version);
     struct value values[] = {value_int(version), value_str(str_from_c(migrate_name(version))),
                              value_str(str_from_c(checksum.hex)), value_int(clock_wall_ms())};
@@ -107,7 +106,7 @@ static enum err migrate_apply(struct conn *conn, unsigned version, struct buf *r
 static enum err migrate_all(struct conn *conn, struct buf *report)
 {
     unsigned version;
-    enum err err = conn_execute(conn, str_from_c(migrate_table));
+    enum err err = conn_query(conn, str_from_c(migrate_table));
     if (err != OK) return migrate_say(report, err, "schema_migrations: %s", conn_error(conn));
     err = migrate_compare(conn, &version, report);
     while (err == OK && version < migrate_newest())
@@ -132,11 +131,23 @@ static void migrate_unlock(struct conn *conn)
     if (stmt_run(conn, STMT_MIGRATE_UNLOCK, NULL, 0, &rows) == OK) rows_done(&rows);
 }
 
+static enum err migrate_connect(const struct config *config, struct buf *report,
+                                struct conn **conn_out)
+{
+    struct buf why;
+    buf_init(&why, MIGRATE_WHY_LEN_MAX);
+    enum err err = conn_open(config, &why, conn_out);
+    if (err != OK)
+        err = migrate_say(report, err, "the database cannot be reached: %s", buf_c(&why));
+    buf_done(&why);
+    return err;
+}
+
 enum err migrate_run(const struct config *config, struct buf *report)
 {
     struct conn *conn = NULL;
-    enum err err = conn_open(config, &conn);
-    if (err != OK) return migrate_say(report, err, "the database cannot be reached");
+    enum err err = migrate_connect(config, report, &conn);
+    if (err != OK) return err;
     err = migrate_lock(conn, report);
     if (err == OK) {
         err = migrate_all(conn, report);
@@ -150,8 +161,8 @@ enum err migrate_check(const struct config *config, struct buf *report)
 {
     struct conn *conn = NULL;
     unsigned version = 0;
-    enum err err = conn_open(config, &conn);
-    if (err != OK) return migrate_say(report, err, "the database cannot be reached");
+    enum err err = migrate_connect(config, report, &conn);
+    if (err != OK) return err;
     err = migrate_compare(conn, &version, report);
     if (err != OK && err != ERR_LOST) err = ERR_CONFIG;
     if (err == OK && version < migrate_newest())
