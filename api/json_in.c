@@ -51,15 +51,13 @@ static char *json_shorten_numbers(struct str text)
 
 /* Walks in the order of the text and hands each name, string and number its mark. A name with a NUL
  * is emptied: cJSON has cut it, and what is left must not pass for another name. */
-static void json_put_marks(cJSON *item, const char **mark)
+static void json_put_marks(cJSON *item, const struct buf *marks, size_t *at)
 {
-    if (item->string) {
-        if (**mark == JSON_MARK_NUL) item->string[0] = '\0';
-        ++*mark;
-    }
-    if (cJSON_IsString(item) || cJSON_IsNumber(item)) item->valueint = *(*mark)++ != JSON_MARK_NONE;
+    if (item->string && marks->bytes[(*at)++] == JSON_MARK_NUL) item->string[0] = '\0';
+    if (cJSON_IsString(item) || cJSON_IsNumber(item))
+        item->valueint = marks->bytes[(*at)++] != JSON_MARK_NONE;
     for (cJSON *child = item->child; child; child = child->next)
-        json_put_marks(child, mark);
+        json_put_marks(child, marks, at);
 }
 
 static cJSON *json_build(struct str text, const struct json_scan *scan)
@@ -68,9 +66,9 @@ static cJSON *json_build(struct str text, const struct json_scan *scan)
     cJSON *root = cJSON_ParseWithLength(copy ? copy : text.ptr, text.len);
     free(copy);
     if (!root) abort(); /* the text is good, so memory is what it lacked */
-    const char *mark = scan->marks.bytes;
-    json_put_marks(root, &mark);
-    assert(mark == scan->marks.bytes + scan->marks.len);
+    size_t at = 0;
+    json_put_marks(root, &scan->marks, &at);
+    assert(at == scan->marks.len);
     return root;
 }
 
