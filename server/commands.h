@@ -9,5 +9,8 @@ int command_check_config(int argc, char **argv); /* check_config.c */
 int command_token(int argc, char **argv);        /* token.c */
 
 /* File, environment and flags into config, whose log settings take effect. Not OK: said on stderr.
+ * Only a command that serves asks for what serving needs (config_check: keys, loopback with --dev).
  */
-MUST_CHECK enum err command_config(struct config *config, int argc, char **argv);
+enum command_need { COMMAND_STORE, COMMAND_SERVING };
+MUST_CHECK enum err command_config(struct config *config, int argc, char **argv,
+                                   enum command_need need);
