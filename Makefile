@@ -57,7 +57,7 @@ UNITS   := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/*_test.c tests/un
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 PROGRAM := $(BUILD)/parleyd
 
-.PHONY: all help install units run down test check format fuzz bench clean
+.PHONY: all help install units run down test check format docs fuzz bench clean
 all: $(PROGRAM) ## build the server (the default)
 
 help: ## this list
@@ -84,6 +84,9 @@ bench: $(PROGRAM) $(BUILD)/bench-load ## load a stack of its own (or BASE_URL=),
 
 format: ## lay out every C file as .clang-format says
 	clang-format -i $(C_FILES)
+
+docs: ## write the tables of docs/OPERATING.md anew
+	@tests/tools/operating-tables >docs/.OPERATING.md && mv docs/.OPERATING.md docs/OPERATING.md
 
 fuzz: ## each fuzzer for SECONDS (10)
 	@deploy/dev/install.sh run fuzz
