@@ -120,7 +120,7 @@ void h1_answer_now(struct h1_request *request)
     struct h1_socket *socket = request->socket;
     struct exchange *ex = request->ex;
     struct buf answer;
-    buf_init(&answer, SIZE_MAX / 2);
+    buf_init(&answer, H1_ANSWER_LEN_MAX);
     ex->reply.must_close = true;
     h1_answer_head(request, false, &answer);
     if (ex->request.method != METHOD_HEAD) {

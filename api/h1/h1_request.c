@@ -37,7 +37,8 @@ void h1_request_resume(struct h1_request *request)
 {
     if (!request->is_suspended) return;
     request->is_suspended = false;
-    MHD_resume_connection(request->mhd); /* wakes its epoll: all of a turn are run together */
+    MHD_resume_connection(request->mhd);
+    h1_cell_ring(request->socket->cell);
 }
 
 static bool request_is_over(const struct exchange *ex, const struct h1_request *request)
@@ -88,7 +89,7 @@ void *h1_request_begin(void *cls UNUSED, const char *uri, struct MHD_Connection 
     request->target_len = len;
     if (len) memcpy(request->target, uri, len);
     list_init(&request->link);
-    buf_init(&request->pending, SIZE_MAX / 2);
+    buf_init(&request->pending, H1_ANSWER_LEN_MAX);
     assert(!socket->request);
     socket->request = request;
     if (socket->phase == H1_IDLE) h1_enter(socket, H1_HEAD);
