@@ -29,8 +29,9 @@ CFLAGS   += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 LDFLAGS  := -pthread $(if $(SAN),-fsanitize=$(SAN)) $(if $(COV),--coverage)
 
-# What a rule prints: one short line, or with V=1 the command itself.
-say      = @$(if $(V),,echo '  $(1) $(@:$(BUILD)/%=%)';)
+# What a rule prints: one short line, with V=1 the command itself, with -s nothing.
+silent  := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say      = @$(if $(V)$(silent),,echo '  $(1) $(@:$(BUILD)/%=%)';)
 run      = $(if $(V),,@)
 
 # Each layer is one archive; a layer's tests link it and what lies below it.
