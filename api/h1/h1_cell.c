@@ -91,6 +91,13 @@ struct h1_cell *h1_cell_pick(struct h1 *h1)
     return best;
 }
 
+/* Without threads libmicrohttpd has no way to wake our loop by itself. */
+void h1_cell_ring(struct h1_cell *cell)
+{
+    if (!cell->is_due) h1_ring(cell->h1);
+    cell->is_due = true;
+}
+
 static void cell_run(struct h1_cell *cell)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;

@@ -13,7 +13,8 @@
 
 enum {
     H1_HEAD_LEN_MAX = 16 * 1024,
-    H1_POOL_LEN = 32 * 1024,   /* a connection's memory in libmicrohttpd: the largest head fits */
+    H1_POOL_LEN = 32 * 1024, /* a connection's memory in libmicrohttpd: the largest head fits */
+    H1_ANSWER_LEN_MAX = 64 * 1024 * 1024, /* far above what a reply or a page may hold */
     H1_UNREAD_MAX = 128 * 1024 /* a body up to this is read over to keep the connection */
 };
 
@@ -97,11 +98,12 @@ struct h1_request {
 MUST_CHECK enum err h1_cell_open(struct h1 *h1, struct h1_cell *cell, unsigned connections_max);
 void h1_cell_close(struct h1_cell *cell);
 struct h1_cell *h1_cell_pick(struct h1 *h1); /* with room; NULL: none */
+void h1_cell_ring(struct h1_cell *cell); /* it has something to do: all of a turn is run together */
 void h1_cells_run(struct h1 *h1);
 unsigned h1_cell_flags(void);
 
 /* h1.c */
-void h1_ring(struct h1 *h1); /* h1->taken, h1->due or a cell's is_due was set */
+void h1_ring(struct h1 *h1); /* h1->due or a cell's is_due was set */
 
 /* h1_socket.c */
 void h1_socket_give(struct h1_socket *socket); /* to libmicrohttpd; may end it */

@@ -47,8 +47,7 @@ void h1_socket_give(struct h1_socket *socket)
         if (!is_ended) h1_socket_end(socket);
         return;
     }
-    if (!cell->is_due) h1_ring(h1); /* all that arrives in this turn is run together */
-    cell->is_due = true;
+    h1_cell_ring(cell);
 }
 
 void h1_socket_shutdown(struct h1_socket *socket)
