@@ -54,6 +54,7 @@ static void lane_completed(struct task *task)
 {
     struct db_op *op = container_of(task, struct db_op, task);
     struct arena results = op->results;
+    arena_init(&op->results);
     op->done(op);
     arena_done(&results);
 }

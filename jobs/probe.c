@@ -53,7 +53,6 @@ static void probe_free(struct probe *probe)
 static void probe_answered(struct db_op *op)
 {
     struct probe *probe = container_of(op, struct probe, question.op);
-    arena_done(&op->results);
     probe->is_asking = false;
     if (!probe->hub) {
         probe_free(probe);
