@@ -175,6 +175,15 @@ UNUSED static void bed_push_all(struct bed *bed)
     }
 }
 
+UNUSED static void bed_push_all_streams(struct bed *bed)
+{
+    LIST_EACH (&bed->waiting, link) {
+        struct exchange *ex = container_of(link, struct bed_wait, link)->ex;
+        if (ex->state == EX_STREAMING)
+            ex->transport->ops->stream_write(ex->transport, STR("data: hello\n\n"));
+    }
+}
+
 UNUSED static void bed_end_all(struct bed *bed)
 {
     LIST_EACH_SAFE (&bed->waiting, link) {
