@@ -126,6 +126,18 @@ static bool json_character(struct json_reader *reader, char out[4], size_t *len_
     return true;
 }
 
+/* How many bytes at the front say themselves: most strings are such a run from end to end. */
+static size_t json_plain_len(struct str s)
+{
+    size_t len = 0;
+    while (len < s.len) {
+        unsigned char c = (unsigned char)s.ptr[len];
+        if (c < 0x20 || c > 0x7f || c == '"' || c == '\\') break;
+        len++;
+    }
+    return len;
+}
+
 /* A string from its opening quote on. decoded_out: NULL, or room for what it says, which is never
  * longer than how it is spelled. */
 static bool json_string(struct json_reader *reader, char *decoded_out, size_t *decoded_len_out)
@@ -133,9 +145,14 @@ static bool json_string(struct json_reader *reader, char *decoded_out, size_t *d
     enum json_mark mark = JSON_MARK_NONE;
     size_t decoded_len = 0;
     if (!json_take(reader, '"')) return json_fail(reader, "a string was expected");
-    while (!json_take(reader, '"')) {
+    for (;;) {
+        struct str rest = str_from(reader->text, reader->at);
+        size_t len = json_plain_len(rest);
+        if (decoded_out && len) memcpy(decoded_out + decoded_len, rest.ptr, len);
+        decoded_len += len;
+        reader->at += len;
+        if (json_take(reader, '"')) break;
         char bytes[4];
-        size_t len;
         if (!json_character(reader, bytes, &len)) return false;
         if (bytes[0] == '\0') mark = JSON_MARK_NUL;
         if (decoded_out) memcpy(decoded_out + decoded_len, bytes, len);

@@ -15,7 +15,7 @@ enum { NOW_S = 1700000000 };
 #define KEY "0123456789abcdef0123456789abcdef"
 #define HEADER "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
-static char key_path[] = "/tmp/parley-auth-test-XXXXXX";
+static char key_path[64];
 static struct config config;
 static struct auth *auth;
 static struct arena arena;
@@ -38,6 +38,7 @@ static enum err auth_reopen(struct buf *why)
 static int auth_setup(void **state UNUSED)
 {
     struct buf why;
+    snprintf(key_path, sizeof(key_path), "/tmp/parley-auth-test-XXXXXX");
     int fd = mkstemp(key_path);
     assert_true(fd >= 0);
     close(fd);
@@ -55,7 +56,6 @@ static int auth_teardown(void **state UNUSED)
     auth = NULL;
     arena_done(&arena);
     unlink(key_path);
-    memcpy(key_path + sizeof(key_path) - 7, "XXXXXX", 6);
     clock_wall_set(0);
     return 0;
 }

@@ -171,7 +171,7 @@ UNUSED static void bed_push_all(struct bed *bed)
 {
     LIST_EACH (&bed->waiting, link) {
         struct exchange *ex = container_of(link, struct bed_wait, link)->ex;
-        ex->transport->ops->stream_write(ex->transport, STR("data: hello\n\n"));
+        ex->transport->ops->stream_write(ex->transport, STR("data: hello...\n\n"));
     }
 }
 
@@ -180,7 +180,7 @@ UNUSED static void bed_push_all_streams(struct bed *bed)
     LIST_EACH (&bed->waiting, link) {
         struct exchange *ex = container_of(link, struct bed_wait, link)->ex;
         if (ex->state == EX_STREAMING)
-            ex->transport->ops->stream_write(ex->transport, STR("data: hello\n\n"));
+            ex->transport->ops->stream_write(ex->transport, STR("data: hello...\n\n"));
     }
 }
 

@@ -6,7 +6,7 @@
 #define AUTH "Host: x\r\nAuthorization: Bearer %T\r\n"
 #define SYNC "GET /chat/app/sync?wait=30 HTTP/1.1\r\n" AUTH
 #define STREAM "GET /chat/app/stream HTTP/1.1\r\n" AUTH
-#define EVENT_CHUNK "d\r\ndata: hello\n\n\r\n"
+#define EVENT_CHUNK "10\r\ndata: hello...\n\n\r\n"
 
 static void bed_nothing(struct bed *bed UNUSED) {}
 
@@ -107,7 +107,7 @@ static void flow_stream_of_http_10_ends_with_the_connection(void **state)
     client_send(bed, fd, STR("GET /chat/app/stream HTTP/1.0\r\n" AUTH "\r\n"));
     BED_UNTIL(bed->waiting_count == 1);
     bed_do(bed, bed_push_all);
-    assert_true(client_read_until(fd, &in, "\r\n\r\ndata: hello\n\n"));
+    assert_true(client_read_until(fd, &in, "\r\n\r\ndata: hello...\n\n"));
     assert_null(client_find(&in, "chunked"));
     bed_do(bed, bed_end_all);
     client_expect_end(fd, &in);
