@@ -208,7 +208,7 @@ static enum err change_load(struct change *change, bool *is_known_out)
 static bool change_was_done(struct change *change, const struct change_kind *kind, bool is_known)
 {
     struct group_change *call = change->call;
-    if (!call->op.is_check_first) return false;
+    if (!call->op.is_uncertain) return false;
     bool was_allowed = change_names_actor(call) || (is_known && change_check_admin(change) == OK);
     for (size_t i = 0; i < call->user_count && was_allowed; i++)
         was_allowed = kind->holds(change, call->user_ids[i]);

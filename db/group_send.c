@@ -68,7 +68,7 @@ static void send_settle_found(struct send *send)
     call->created_at_ms_out = found->created_at_ms_found;
     call->group_seq_out = found->group_seq_found;
     /* Our own earlier try may have committed and left its job to nobody. */
-    call->outbox.is_job_out = call->op.is_check_first;
+    call->outbox.is_job_out = call->op.is_uncertain;
     bool is_equal = memcmp(found->fingerprint_found, call->fingerprint, FINGERPRINT_LEN) == 0;
     /* An id that was drawn is there only because our own earlier try committed. */
     call->is_replay_out = call->is_numbered && is_equal;

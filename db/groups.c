@@ -25,7 +25,7 @@ static void group_create_settle(struct group_create *create, const struct group_
         create->op.err = ERR_KEY_REUSED;
     } else {
         create->is_replay_out = true;
-        create->outbox.is_job_out = create->op.is_check_first;
+        create->outbox.is_job_out = create->op.is_uncertain;
     }
 }
 

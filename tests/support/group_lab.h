@@ -1,5 +1,6 @@
 /* For the tests of groups: a store of its own with users in it, and ops run one after the other or
- * together, as a loop's thread would. Whatever an op returned stays until the lab is closed. */
+ * together, as a loop's thread would. What they return is copied, and stays until the lab closes.
+ */
 #pragma once
 #include "db/fanout.h"
 #include "db/groups.h"
@@ -12,8 +13,7 @@ struct lab {
     struct db *db;    /* server "one" */
     struct db *other; /* server "two", with lanes of its own on the same store */
     struct arena arena;
-    struct arena *kept; /* the results of ops that are done */
-    size_t kept_count, pending;
+    size_t pending;
 };
 
 int lab_setup(void **state); /* cmocka group fixtures: *state is the struct lab */
