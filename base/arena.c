@@ -1,5 +1,8 @@
 /* The first block is small, since most exchanges need little; each next one doubles, up to a bound,
- * so a long exchange takes few mallocs and wastes at most half. */
+ * so a long exchange takes few mallocs and wastes at most half.
+ * First blocks come and go with every request and every op, often freed by another thread than the
+ * one that took them: each thread keeps some of those it frees for its next arenas, which the
+ * allocator would do dearer. Sanitizers see through to the allocator. */
 #include "base/arena.h"
 #include "base/memory.h"
 #include <stdarg.h>
@@ -13,6 +16,51 @@ struct arena_block {
     size_t len; /* of the whole block, a power of two */
 };
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ARENA_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ARENA_SANITIZED
+#endif
+#ifdef ARENA_SANITIZED
+enum { ARENA_KEPT_MAX = 0 };
+#else
+enum { ARENA_KEPT_MAX = 256 }; /* 512 KiB a thread */
+#endif
+
+static _Thread_local struct arena_kept {
+    struct arena_block *blocks;
+    size_t count;
+} arena_kept;
+
+static struct arena_block *arena_block_take_kept(void)
+{
+    struct arena_block *block = arena_kept.blocks;
+    if (!block) return NULL;
+    arena_kept.blocks = block->next;
+    arena_kept.count--;
+    return block;
+}
+
+static void arena_block_free(struct arena_block *block)
+{
+    if (block->len != ARENA_BLOCK_MIN || arena_kept.count >= ARENA_KEPT_MAX) {
+        free(block);
+        return;
+    }
+    block->next = arena_kept.blocks;
+    arena_kept.blocks = block;
+    arena_kept.count++;
+}
+
+void arena_thread_done(void)
+{
+    for (struct arena_block *block = arena_block_take_kept(); block;
+         block = arena_block_take_kept())
+        free(block);
+}
+
 void arena_init(struct arena *arena)
 {
     *arena = (struct arena){0};
@@ -23,7 +71,7 @@ void arena_done(struct arena *arena)
     while (arena->blocks) {
         struct arena_block *block = arena->blocks;
         arena->blocks = block->next;
-        free(block);
+        arena_block_free(block);
     }
     arena_init(arena);
 }
@@ -34,7 +82,8 @@ static struct arena_block *arena_block_new(const struct arena *arena, size_t len
     if (arena->blocks) block_len = MIN(arena->blocks->len * 2, (size_t)ARENA_BLOCK_MAX);
     while (block_len - sizeof(struct arena_block) < len)
         block_len *= 2;
-    struct arena_block *block = memory_resize(NULL, block_len);
+    struct arena_block *block = block_len == ARENA_BLOCK_MIN ? arena_block_take_kept() : NULL;
+    if (!block) block = memory_resize(NULL, block_len);
     block->len = block_len;
     return block;
 }

@@ -10,7 +10,7 @@
 #include "db/device_slots.h"
 #include "db/stmt.h"
 
-enum { ACK_SLICE = 1000, ACK_RANGE_ROWS = 500 };
+enum { ACK_SLICE = 1000, ACK_RANGE_ROWS = 500, ACK_SHORT_ROWS = 8 };
 
 struct ack_row { /* an inbox row under the batch's lock */
     struct map_link by_seq, by_id;
@@ -29,6 +29,7 @@ struct ack_work { /* of one op */
     struct ack_add *add;
     struct device_slot slot;
     bool has_slot;
+    bool is_read;        /* ACK_UP_TO: all rows of the user were read with the others' */
     size_t acknowledged; /* in this batch */
     struct ack_receipt *receipts, **receipts_end;
     size_t receipt_count;
@@ -39,14 +40,21 @@ struct ack_batch {
     size_t work_count;
     struct map by_seq, by_id; /* of rows: "user/seq", "user/message id" */
     struct ack_row *rows;
+    struct ack_row **of_users; /* of those whose inboxes were read whole; by user, then seq */
+    size_t of_users_count;
 };
 
-/* ---- where each device stands ---- */
-
-static struct str ack_device_key(struct arena *arena, struct str user_id, struct str device_id)
+/* "user/rest": what tells rows and devices of one user apart. */
+static struct str ack_key(struct arena *arena, struct str user_id, struct str rest)
 {
-    return arena_printf(arena, "%.*s/%.*s", STR_FMT(user_id), STR_FMT(device_id));
+    char *key = arena_alloc(arena, user_id.len + 1 + rest.len);
+    memcpy(key, user_id.ptr, user_id.len);
+    key[user_id.len] = '/';
+    memcpy(key + user_id.len + 1, rest.ptr, rest.len);
+    return str_of(key, user_id.len + 1 + rest.len);
 }
+
+/* ---- where each device stands ---- */
 
 /* Ops of one device share a key; the first one of them stands in the map. */
 static void ack_index_devices(struct ack_batch *acks, struct map *by_device, struct value *values,
@@ -55,7 +63,7 @@ static void ack_index_devices(struct ack_batch *acks, struct map *by_device, str
     struct arena *arena = &acks->batch->arena;
     for (size_t i = 0; i < acks->work_count; i++) {
         struct ack_work *work = &acks->works[i];
-        struct str key = ack_device_key(arena, work->add->user_id, work->add->device_id);
+        struct str key = ack_key(arena, work->add->user_id, work->add->device_id);
         if (map_find(by_device, key)) continue;
         map_insert(by_device, &work->link, key);
         values[(*value_count)++] = value_str(work->add->user_id);
@@ -69,8 +77,7 @@ static enum err ack_read_slots(struct ack_batch *acks, const struct map *by_devi
     struct rows rows;
     enum err err = stmt_run(acks->batch->conn, STMT_DEVICES_POSITIONS, values, value_count, &rows);
     while (err == OK && rows_next(&rows)) {
-        struct str key =
-            ack_device_key(&acks->batch->arena, rows_str(&rows, 0), rows_str(&rows, 1));
+        struct str key = ack_key(&acks->batch->arena, rows_str(&rows, 0), rows_str(&rows, 1));
         struct map_link *link = map_find(by_device, key);
         if (!link) continue;
         struct ack_work *work = container_of(link, struct ack_work, link);
@@ -105,7 +112,7 @@ static enum err ack_find_slots(struct ack_batch *acks)
     enum err err = ack_read_slots(acks, &by_device, values, value_count);
     for (size_t i = 0; i < acks->work_count && err == OK; i++) {
         struct ack_work *work = &acks->works[i];
-        struct str key = ack_device_key(arena, work->add->user_id, work->add->device_id);
+        struct str key = ack_key(arena, work->add->user_id, work->add->device_id);
         struct ack_work *first = container_of(map_find(&by_device, key), struct ack_work, link);
         if (!first->has_slot && first->add->op.err == OK) err = ack_make_device(acks, first);
         work->slot = first->slot;
@@ -126,21 +133,11 @@ static void ack_check_cursor(struct ack_work *work)
 
 /* ---- rows ---- */
 
-static struct str ack_seq_key(struct arena *arena, struct str user_id, uint64_t seq)
-{
-    return arena_printf(arena, "%.*s/%llu", STR_FMT(user_id), (unsigned long long)seq);
-}
-
-static struct str ack_id_key(struct arena *arena, struct str user_id, struct str message_id)
-{
-    return arena_printf(arena, "%.*s/%.*s", STR_FMT(user_id), STR_FMT(message_id));
-}
-
 /* Columns as in STMT_INBOX_BY_IDS and STMT_INBOX_UP_TO. A row read before is the one we have. */
 static struct ack_row *ack_take_row(struct ack_batch *acks, const struct rows *rows)
 {
     struct arena *arena = &acks->batch->arena;
-    struct str key = ack_seq_key(arena, rows_str(rows, 0), rows_u64(rows, 1));
+    struct str key = ack_key(arena, rows_str(rows, 0), rows_str(rows, 1));
     struct map_link *link = map_find(&acks->by_seq, key);
     if (link) return container_of(link, struct ack_row, by_seq);
 
@@ -156,7 +153,7 @@ static struct ack_row *ack_take_row(struct ack_batch *acks, const struct rows *r
     acks->rows = row;
     map_insert(&acks->by_seq, &row->by_seq, key);
     if (row->kind == INBOX_MESSAGE)
-        map_insert(&acks->by_id, &row->by_id, ack_id_key(arena, row->user_id, row->message_id));
+        map_insert(&acks->by_id, &row->by_id, ack_key(arena, row->user_id, row->message_id));
     return row;
 }
 
@@ -189,6 +186,40 @@ static enum err ack_read_ids(struct ack_batch *acks)
         }
     }
     if (err == OK && count > 0) err = ack_read_rows(acks, STMT_INBOX_BY_IDS, values, 2 * count);
+    return err;
+}
+
+static size_t ack_list_ranges(struct ack_batch *acks, struct value *values)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < acks->work_count; i++) {
+        const struct ack_add *add = acks->works[i].add;
+        if (add->form == ACK_UP_TO && add->op.err == OK) values[count++] = value_str(add->user_id);
+    }
+    return count;
+}
+
+/* Reads the inboxes of all that confirm up to a cursor, a few rows each on the average. Whoever's
+ * do not fit are left to a SELECT of their own. */
+static enum err ack_read_ranges(struct ack_batch *acks)
+{
+    struct value *values = ARENA_ARRAY(&acks->batch->arena, struct value, acks->work_count + 1);
+    size_t count = ack_list_ranges(acks, values), limit = ACK_SHORT_ROWS * count;
+    struct rows rows;
+    if (count < 2) return OK;
+    values[count] = value_int((int64_t)limit);
+    enum err err = stmt_run(acks->batch->conn, STMT_INBOX_OF_USERS, values, count + 1, &rows);
+    if (err == OK)
+        acks->of_users = ARENA_ARRAY(&acks->batch->arena, struct ack_row *, rows_count(&rows));
+    while (err == OK && rows_next(&rows))
+        acks->of_users[acks->of_users_count++] = ack_take_row(acks, &rows);
+    rows_done(&rows);
+    bool is_cut = acks->of_users_count == limit;
+    for (size_t i = 0; i < acks->work_count && err == OK; i++) {
+        struct str user_id = acks->works[i].add->user_id;
+        acks->works[i].is_read =
+            !is_cut || str_compare(user_id, acks->of_users[limit - 1]->user_id) < 0;
+    }
     return err;
 }
 
@@ -228,9 +259,28 @@ static void ack_confirm_ids(struct ack_batch *acks, struct ack_work *work)
 {
     const struct ack_add *add = work->add;
     for (size_t k = 0; k < add->message_id_count; k++) {
-        struct str key = ack_id_key(&acks->batch->arena, add->user_id, add->message_ids[k]);
+        struct str key = ack_key(&acks->batch->arena, add->user_id, add->message_ids[k]);
         struct map_link *link = map_find(&acks->by_id, key);
         if (link) ack_confirm(acks, work, container_of(link, struct ack_row, by_id));
+    }
+}
+
+/* Everything up to the cursor, out of what was read for all. */
+static void ack_confirm_read(struct ack_batch *acks, struct ack_work *work)
+{
+    const struct ack_add *add = work->add;
+    size_t low = 0, high = acks->of_users_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(acks->of_users[middle]->user_id, add->user_id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < acks->of_users_count; low++) {
+        struct ack_row *row = acks->of_users[low];
+        if (!str_equal(row->user_id, add->user_id) || row->seq > add->seq) return;
+        ack_confirm(acks, work, row);
     }
 }
 
@@ -271,7 +321,9 @@ static enum err ack_confirm_op(struct ack_batch *acks, struct ack_work *work)
         ack_confirm_ids(acks, work);
         return OK;
     case ACK_UP_TO:
-        return ack_confirm_range(acks, work);
+        if (!work->is_read) return ack_confirm_range(acks, work);
+        ack_confirm_read(acks, work);
+        return OK;
     case ACK_PASSED:
         return ack_confirm_passed(acks, work);
     }
@@ -345,6 +397,7 @@ static enum err ack_add_prepare(struct batch *batch, struct db_op **ops, size_t 
     for (size_t i = 0; i < op_count; i++)
         ack_check_cursor(&acks.works[i]);
     if (err == OK) err = ack_read_ids(&acks);
+    if (err == OK) err = ack_read_ranges(&acks);
     for (size_t i = 0; i < op_count && err == OK; i++)
         err = ack_confirm_op(&acks, &acks.works[i]);
     if (err == OK) err = ack_write_rows(&acks);

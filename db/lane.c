@@ -415,12 +415,14 @@ static void *lane_run(void *argument)
             if (!lane_is_closing(lane)) continue;
         }
         size_t count = lane_take(lane);
-        if (count == 0 && lane_is_closing(lane)) return NULL;
+        if (count == 0 && lane_is_closing(lane)) break;
         if (count == 0) lane_ping(lane);
         lane_observe_wait(lane->taken, count);
         count = lane_read_all(lane, lane->taken, count);
         if (count > 0) lane_write(lane, lane->taken, count);
     }
+    arena_thread_done();
+    return NULL;
 }
 
 /* ---- opening and closing ---- */

@@ -151,6 +151,29 @@ static void stream_add_rows(struct stream *stream, struct buf *sse, const struct
     metrics_add(METRIC_PUSHED, (int64_t)row_count);
 }
 
+static void stream_note_shown(struct stream *stream, const struct event *event)
+{
+    stream->delivery.shown_seq = event->seq;
+    delivery_shown(&stream->delivery, event->is_message, event->seq);
+    metrics_add(METRIC_PUSHED, 1);
+}
+
+/* Several events are one write. */
+static void stream_flush_many(struct stream *stream, struct mailbox *mailbox)
+{
+    struct buf sse;
+    buf_init(&sse, STREAM_FLUSH_LEN_MAX + EVENT_LEN_MAX);
+    while (sse.len < STREAM_FLUSH_LEN_MAX && mailbox->count > 0) {
+        struct event *event = mailbox_pop(mailbox);
+        enum err err = buf_add(&sse, event_sse(event));
+        assert(err == OK); /* the cap leaves room for one more event */
+        stream_note_shown(stream, event);
+        event_release(event);
+    }
+    stream_write(stream, buf_str(&sse));
+    buf_done(&sse);
+}
+
 /* What came to the mailbox, up to one flush. */
 static void stream_flush_mailbox(struct stream *stream)
 {
@@ -160,22 +183,14 @@ static void stream_flush_mailbox(struct stream *stream)
         delivery_enter(delivery, DELIVERY_CATCHUP);
         hub_stop_live(delivery->app->api.hub, &delivery->listener);
         stream_next_page(stream);
-        return;
-    }
-    struct buf sse;
-    buf_init(&sse, STREAM_FLUSH_LEN_MAX + EVENT_LEN_MAX);
-    while (sse.len < STREAM_FLUSH_LEN_MAX) {
+    } else if (mailbox->count == 1) {
         struct event *event = mailbox_pop(mailbox);
-        if (!event) break;
-        enum err err = buf_add(&sse, event_sse(event));
-        assert(err == OK); /* the cap leaves room for one more event */
-        delivery->shown_seq = event->seq;
-        delivery_shown(delivery, event->is_message, event->seq);
-        metrics_add(METRIC_PUSHED, 1);
+        stream_note_shown(stream, event);
+        stream_write(stream, event_sse(event));
         event_release(event);
+    } else if (mailbox->count > 1) {
+        stream_flush_many(stream, mailbox);
     }
-    if (sse.len > 0) stream_write(stream, buf_str(&sse));
-    buf_done(&sse);
 }
 
 /* The socket is empty and nothing is being read: what comes next? */

@@ -153,6 +153,7 @@ static void *reactor_run(void *argument)
         snprintf(name, sizeof(name), "reactor-%zu", reactor->number % 1000);
     pthread_setname_np(pthread_self(), name);
     loop_run(reactor->loop);
+    arena_thread_done();
     return NULL;
 }
 
