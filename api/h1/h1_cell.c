@@ -64,12 +64,17 @@ enum err h1_cell_open(struct h1 *h1, struct h1_cell *cell, unsigned connections_
 {
     cell->h1 = h1;
     cell->watch = (struct watch){.ready = cell_ready, .fd = -1};
-    cell->daemon = MHD_start_daemon(
-        h1_cell_flags(), 0, NULL, NULL, h1_request_handle, h1, MHD_OPTION_CONNECTION_LIMIT,
-        connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)H1_POOL_LEN,
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_UNESCAPE_CALLBACK, cell_unescape, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, h1_request_begin, h1, MHD_OPTION_NOTIFY_COMPLETED,
-        h1_request_completed, h1, MHD_OPTION_NOTIFY_CONNECTION, cell_notify, cell, MHD_OPTION_END);
+    /* clang-format off */
+    cell->daemon = MHD_start_daemon(h1_cell_flags(), 0, NULL, NULL, h1_request_handle, h1,
+        MHD_OPTION_CONNECTION_LIMIT, connections_max,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)H1_POOL_LEN,
+        MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_UNESCAPE_CALLBACK, cell_unescape, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, h1_request_begin, h1,
+        MHD_OPTION_NOTIFY_COMPLETED, h1_request_completed, h1,
+        MHD_OPTION_NOTIFY_CONNECTION, cell_notify, cell,
+        MHD_OPTION_END);
+    /* clang-format on */
     if (!cell->daemon) return ERR_SYSTEM;
     int fd = MHD_get_daemon_info(cell->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     return loop_watch(h1->api->loop, &cell->watch, fd, EPOLLIN);

@@ -201,6 +201,7 @@ void h1_request_completed(void *cls UNUSED, struct MHD_Connection *mhd UNUSED, v
     struct h1_socket *socket = request->socket;
     *mhd_context = NULL;
     h1_request_free(request);
-    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && socket->phase == H1_ANSWERING)
-        h1_enter(socket, H1_IDLE);
+    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK || socket->phase != H1_ANSWERING) return;
+    h1_enter(socket, H1_IDLE);
+    if (socket->h1->is_draining) h1_socket_shutdown(socket); /* its answer was queued before */
 }

@@ -181,6 +181,7 @@ static void taken_stream_open(struct transport *transport)
     request->is_chunked = request->ex->request.version >= 11;
     if (!request->is_chunked) request->ex->reply.must_close = true;
     h1_answer_head(request, true, &request->pending); /* with the first event, if that comes now */
+    buf_done(&request->ex->reply.fields);             /* a stream is long */
     taken_settle_soon(request);
 }
 

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BED_WAIT_MS = 5000 };
+enum { BED_WAIT_MS = 5000, BED_BIG_LEN = 12 * 1024 * 1024 };
 
 struct bed {
     struct config config;
@@ -97,12 +97,25 @@ UNUSED static void bed_reply(struct exchange *ex)
     reply_json(ex, 200);
 }
 
+/* More than sockets hold. */
+UNUSED static void bed_reply_big(struct exchange *ex)
+{
+    struct buf text;
+    buf_init(&text, BED_BIG_LEN);
+    assert_int_equal(buf_reserve(&text, BED_BIG_LEN), OK);
+    memset(text.bytes, 'x', BED_BIG_LEN);
+    reply_text(ex, 200, "text/plain", str_of(text.bytes, BED_BIG_LEN));
+    buf_done(&text);
+}
+
 /* POST login: answers at once, or, if the body begins with "wait", when it is told to. */
 UNUSED static void bed_login(struct exchange *ex)
 {
     atomic_fetch_add(&bed_of(ex)->handled_count, 1);
     if (str_starts(buf_str(&ex->body), STR("wait")))
         bed_wait_begin(ex);
+    else if (str_starts(buf_str(&ex->body), STR("big")))
+        bed_reply_big(ex);
     else
         bed_reply(ex);
 }

@@ -1,7 +1,7 @@
 /* One byte a second holds no connection. Times are short, and measured from both sides. */
 #include "tests/unit/api/h1/bed.h"
 
-enum { HEAD_MS = 200, BODY_MS = 300, IDLE_MS = 500, LATE_MS = 400 };
+enum { HEAD_MS = 200, BODY_MS = 300, IDLE_MS = 500, WRITE_MS = 200, LATE_MS = 400 };
 #define AUTH "Host: x\r\nAuthorization: Bearer %T\r\n"
 
 static int setup(void **state)
@@ -10,6 +10,7 @@ static int setup(void **state)
     bed->config.head_ms = HEAD_MS;
     bed->config.body_ms = BODY_MS;
     bed->config.idle_ms = IDLE_MS;
+    bed->config.stream_write_ms = WRITE_MS;
     bed_start(bed);
     *state = bed;
     return 0;
@@ -155,6 +156,45 @@ static void test_waiting_poll_has_no_deadline(void **state)
     buf_done(&answer);
 }
 
+static int ask_big(struct bed *bed)
+{
+    int fd = client_open(bed);
+    int len = 65536;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
+    client_send(bed, fd,
+                STR("POST /chat/app/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                    "Content-Length: 3\r\n\r\nbig"));
+    return fd;
+}
+
+static void test_answer_that_nobody_reads_is_given_up(void **state)
+{
+    struct bed *bed = *state;
+    int fd = ask_big(bed);
+    BED_UNTIL(bed->handled_count == 1);
+    BED_UNTIL(peers_count(bed->peers) == 0);
+    close(fd);
+}
+
+static void test_slow_reader_gets_its_whole_answer(void **state)
+{
+    struct bed *bed = *state;
+    static char bytes[1 << 20];
+    int fd = ask_big(bed);
+    size_t got_len = 0;
+    int64_t start_ms = clock_mono_ms();
+    while (got_len < BED_BIG_LEN) {
+        ssize_t got = recv(fd, bytes, sizeof(bytes), MSG_WAITALL);
+        if (got <= 0) break;
+        got_len += (size_t)got;
+        poll(NULL, 0, WRITE_MS / 4); /* this reader's pace */
+    }
+
+    assert_true(got_len >= BED_BIG_LEN);
+    assert_true(clock_mono_ms() - start_ms > 2 * WRITE_MS);
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -166,6 +206,8 @@ int main(void)
         TEST(test_idle_connection_is_closed),
         TEST(test_chunked_body_does_not_look_like_a_next_head),
         TEST(test_waiting_poll_has_no_deadline),
+        TEST(test_answer_that_nobody_reads_is_given_up),
+        TEST(test_slow_reader_gets_its_whole_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
