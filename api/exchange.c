@@ -68,6 +68,22 @@ void exchange_release(struct exchange *ex)
     free(ex);
 }
 
+void exchange_shed(struct exchange *ex)
+{
+    assert(ex->state == EX_STREAMING);
+    ex->request.target = ex->request.path = ex->request.query = STR_NONE;
+    ex->request.headers = NULL;
+    ex->request.header_count = 0;
+    ex->params[0] = ex->params[1] = ex->request_id = ex->detail = STR_NONE;
+    ex->caller.user_id = ex->caller.device_id = STR_NONE;
+    ex->faults = NULL;
+    ex->reply.json = NULL;
+    buf_done(&ex->body);
+    buf_done(&ex->reply.fields);
+    buf_done(&ex->reply.body);
+    arena_done(&ex->arena);
+}
+
 static bool exchange_id_is_valid(struct str id)
 {
     if (id.len < 1 || id.len > EXCHANGE_ID_MAX) return false;

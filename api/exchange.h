@@ -106,7 +106,9 @@ struct exchange {
 
 struct exchange *exchange_new(struct api *api, struct transport *transport);
 void exchange_hold(struct exchange *ex);
-void exchange_release(struct exchange *ex);                       /* the last one frees */
+void exchange_release(struct exchange *ex); /* the last one frees */
+/* A stream is long: once its head is out, it does without its request and all else in the arena. */
+void exchange_shed(struct exchange *ex);
 void exchange_enter(struct exchange *ex, enum exchange_state to); /* asserts the move */
 
 /* For transports. exchange_head and exchange_run may reply before they return. */

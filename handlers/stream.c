@@ -281,6 +281,7 @@ static void stream_opened(struct delivery *delivery, const struct device_open *o
     stream->is_flushed = true;
     stream_write(stream, buf_str(&sse));
     buf_done(&sse);
+    exchange_shed(ex);
     stream_arm(stream);
     hub_displace_others(delivery->app->api.hub, &delivery->listener);
     stream_advance(

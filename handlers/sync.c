@@ -15,7 +15,8 @@ enum {
     SYNC_LIMIT_STANDARD = 100,
     SYNC_WAIT_S_MAX = 50,
     SYNC_HOLD_MS = 1000, /* a wait=0 poll repeated sooner after an empty answer is held till then */
-    SYNC_EVENT_LEN_MAX = 1024 * 1024
+    SYNC_EVENT_LEN_MAX = 1024 * 1024,
+    SYNC_ANSWER_LEN_MAX = 4 * 1024 * 1024 /* what is behind it comes with the next call */
 };
 
 struct poll {
@@ -74,20 +75,38 @@ static void poll_answer_empty(struct poll *poll, bool superseded)
     poll_answer_end(poll, poll_answer_begin(poll), false, superseded);
 }
 
-static void poll_add_rows(struct poll *poll, struct json_out *out, const struct inbox_row *rows,
-                          size_t row_count)
+/* Rows until the answer is long enough; returns how many went in. */
+static size_t poll_add_rows(struct poll *poll, struct json_out *out, const struct inbox_row *rows,
+                            size_t row_count)
 {
     struct buf sse;
+    size_t count = 0;
     buf_init(&sse, SYNC_EVENT_LEN_MAX);
-    for (size_t i = 0; i < row_count; i++) {
+    for (; count < row_count && out->buf->len < SYNC_ANSWER_LEN_MAX; count++) {
         size_t json_at, json_len;
         buf_clear(&sse);
-        if (frame_write(&rows[i], &sse, &json_at, &json_len) != OK) continue; /* rows are capped */
+        enum err err = frame_write(&rows[count], &sse, &json_at, &json_len);
+        assert(err == OK); /* rows are capped */
         json_out_raw(out, NULL, str_of(sse.bytes + json_at, json_len));
-        delivery_shown(&poll->delivery, rows[i].kind == INBOX_MESSAGE, rows[i].seq);
+        delivery_shown(&poll->delivery, rows[count].kind == INBOX_MESSAGE, rows[count].seq);
     }
     buf_done(&sse);
-    metrics_add(METRIC_PUSHED, (int64_t)row_count);
+    metrics_add(METRIC_PUSHED, (int64_t)count);
+    return count;
+}
+
+/* The answer with a page of rows: `reset` first where there is a reason for one. */
+static void poll_answer_rows(struct poll *poll, const char *reset, const struct inbox_row *rows,
+                             size_t row_count, bool more)
+{
+    struct json_out *out = poll_answer_begin(poll);
+    if (reset) frame_reset_json(out, reset);
+    size_t count = poll_add_rows(poll, out, rows, row_count);
+    if (count < row_count) {
+        poll->delivery.shown_seq = rows[count - 1].seq;
+        more = true;
+    }
+    poll_answer_end(poll, out, more, false);
 }
 
 static void poll_answer_mailbox(struct poll *poll)
@@ -169,11 +188,9 @@ static void poll_opened(struct delivery *delivery, const struct device_open *ope
         }
         poll_note_empty(poll);
     }
-    struct json_out *out = poll_answer_begin(poll);
-    if (is_reset)
-        frame_reset_json(out, open->reset_out == RESET_EPOCH ? "epoch" : "unknown_cursor");
-    poll_add_rows(poll, out, open->rows_out, open->row_count_out);
-    poll_answer_end(poll, out, open->more_out, false);
+    const char *reason = open->reset_out == RESET_EPOCH ? "epoch" : "unknown_cursor";
+    poll_answer_rows(poll, is_reset ? reason : NULL, open->rows_out, open->row_count_out,
+                     open->more_out);
 }
 
 static void poll_paged(struct delivery *delivery, const struct inbox_page *page)
@@ -191,10 +208,8 @@ static void poll_paged(struct delivery *delivery, const struct inbox_page *page)
         delivery_go_live(delivery);
         return;
     }
-    struct json_out *out = poll_answer_begin(poll);
-    if (is_reset) frame_reset_json(out, "epoch");
-    poll_add_rows(poll, out, page->rows_out, page->row_count_out);
-    poll_answer_end(poll, out, page->more_out, false);
+    poll_answer_rows(poll, is_reset ? "epoch" : NULL, page->rows_out, page->row_count_out,
+                     page->more_out);
 }
 
 static void poll_woken(struct delivery *delivery)
