@@ -3,12 +3,18 @@
  * written at once, then kinds conclude (delete, update), then the lane commits.
  *
  *   prepare, kind by kind in the order of OP_KINDS        locks: inbox rows, groups, fan-out rows
- *   UPDATE users .. next_seq + k WHERE user_id IN (..)    locks: users, sorted: no two lanes
- * deadlock SELECT user_id, next_seq, epoch, device_mask          -> seq of every delivery; unknown
- * users INSERT messages (identities), INSERT inbox conclude, kind by kind
+ *   UPDATE users .. next_seq + k WHERE user_id IN (..)    locks: users, sorted, so that no two
+ *                                                         lanes wait for each other
+ *   SELECT user_id, next_seq, epoch, device_mask          the seq of every delivery; unknown users
+ *   INSERT messages (identities), INSERT inbox
+ *   conclude, kind by kind
  *
  * A redo starts from prepare again: prepare sets every output anew and takes memory from the
- * batch's arena or the op's results (both are emptied before a redo). */
+ * batch's arena or the op's results (both are emptied before a redo).
+ *
+ * An op may need several batches: its kind sets op->goes_on, and the op leads the next one. What
+ * earlier ones have stored is then true already: `committed` keeps it and sets has_gone_on, which
+ * also keeps the results. */
 #pragma once
 #include "base/arena.h"
 #include "base/list.h"
@@ -29,11 +35,12 @@ struct delivery {
     /* A row in `messages` goes with it (messages and fan-out copies do, receipts and changes do
      * not): ids find their seq, and a second copy meets the primary key. */
     bool has_identity;
+    bool is_first_try; /* its id was drawn and never tried before: it need not be looked up */
     struct str sender_id;
     const uint8_t *fingerprint; /* FINGERPRINT_LEN, or NULL for zeroes */
     bool is_unknown;            /* out: there is no such user, nothing was written */
     bool is_repeat; /* out, check-first only: the identity was there already, nothing was written;
-                       row.seq and row.created_at_ms are the earlier one's */
+                       row.seq, epoch and created_at_ms are the earlier one's */
     uint8_t fingerprint_seen[16]; /* out with is_repeat */
 };
 

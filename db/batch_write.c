@@ -49,6 +49,7 @@ static void write_mark_repeat(struct delivery *delivery, const struct rows *rows
     delivery->is_repeat = true;
     delivery->row.seq = rows_u64(rows, 2);
     delivery->row.created_at_ms = (int64_t)rows_u64(rows, 4);
+    delivery->row.epoch = (uint32_t)rows_u64(rows, 5);
     assert(fingerprint.len == FINGERPRINT_LEN);
     memcpy(delivery->fingerprint_seen, fingerprint.ptr, FINGERPRINT_LEN);
 }
@@ -57,7 +58,7 @@ static enum err write_find_slice(struct batch *batch, const struct value *values
                                  const struct map *by_key)
 {
     struct rows rows;
-    enum err err = stmt_run(batch->conn, STMT_MESSAGES_FIND, values, count, &rows);
+    enum err err = stmt_run(batch->conn, STMT_MESSAGES_FIND_DELIVERED, values, count, &rows);
     while (err == OK && rows_next(&rows)) {
         struct str key = write_key(&batch->arena, rows_str(&rows, 0), rows_str(&rows, 1));
         struct map_link *link = map_find(by_key, key);
@@ -77,7 +78,7 @@ static enum err write_find_repeats(struct batch *batch, size_t count)
     map_init(&by_key);
     LIST_EACH (&batch->deliveries, link) {
         struct delivery *delivery = container_of(link, struct delivery, link);
-        if (!delivery->has_identity) continue;
+        if (!delivery->has_identity || delivery->is_first_try) continue;
         struct str key = write_key(&batch->arena, delivery->user_id, delivery->row.message_id);
         if (map_find(&by_key, key)) continue;
         seen[place].delivery = delivery;
@@ -146,34 +147,30 @@ static struct write_user *write_user_find(const struct write *write, struct str 
                    write_compare_user);
 }
 
-static enum err write_lock_users(struct write *write, struct value *values)
+/* The one statement that locks. Most users get one row, and a CASE over all would cost more than
+ * the update: it names those that get several. */
+static enum err write_lock_slice(struct write *write, const struct write_user *users, size_t count)
+{
+    struct value *values = ARENA_ARRAY(&write->batch->arena, struct value, 3 * count + 1);
+    size_t place = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (users[i].count == 1) continue;
+        values[place++] = value_str(users[i].user_id);
+        values[place++] = value_int((int64_t)users[i].count);
+    }
+    enum stmt stmt = place == 0 ? STMT_USERS_ADVANCE : STMT_USERS_ADVANCE_MORE;
+    if (place > 0) values[place++] = value_list_end();
+    for (size_t i = 0; i < count; i++)
+        values[place++] = value_str(users[i].user_id);
+    return stmt_run(write->batch->conn, stmt, values, place, NULL);
+}
+
+static enum err write_lock_users(struct write *write)
 {
     enum err err = OK;
     for (size_t at = 0; at < write->user_count && err == OK; at += WRITE_ROWS_MAX)
-        err = stmt_run(write->batch->conn, STMT_USERS_ADVANCE, values + at,
-                       MIN(write->user_count - at, WRITE_ROWS_MAX), NULL);
-    return err;
-}
-
-/* Users that get k > 1 rows: one more statement for each k. They are locked by now, in order. */
-static enum err write_advance_more(struct write *write)
-{
-    struct value *values = ARENA_ARRAY(&write->batch->arena, struct value, WRITE_ROWS_MAX + 1);
-    size_t highest = 1;
-    enum err err = OK;
-    for (size_t i = 0; i < write->user_count; i++)
-        highest = MAX(highest, write->users[i].count);
-    for (size_t k = 2; k <= highest && err == OK; k++) {
-        size_t count = 1;
-        values[0] = value_int((int64_t)k - 1);
-        for (size_t i = 0; i < write->user_count && err == OK; i++) {
-            if (write->users[i].count == k) values[count++] = value_str(write->users[i].user_id);
-            bool is_last = i + 1 == write->user_count;
-            if (count == 1 || (count <= WRITE_ROWS_MAX && !is_last)) continue;
-            err = stmt_run(write->batch->conn, STMT_USERS_ADVANCE_MORE, values, count, NULL);
-            count = 1;
-        }
-    }
+        err = write_lock_slice(write, write->users + at,
+                               MIN(write->user_count - at, (size_t)WRITE_ROWS_MAX));
     return err;
 }
 
@@ -202,8 +199,7 @@ static enum err write_number(struct write *write)
     struct value *values = ARENA_ARRAY(&write->batch->arena, struct value, write->user_count);
     for (size_t i = 0; i < write->user_count; i++)
         values[i] = value_str(write->users[i].user_id);
-    enum err err = write_lock_users(write, values);
-    if (err == OK) err = write_advance_more(write);
+    enum err err = write_lock_users(write);
     if (err == OK) err = write_read_seqs(write, values);
     for (size_t i = 0; i < write->delivery_count && err == OK; i++) {
         struct delivery *delivery = write->deliveries[i];

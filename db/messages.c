@@ -37,6 +37,7 @@ static struct delivery *message_add_deliver(struct batch *batch, struct message_
         .created_at_ms = add->created_at_ms,
     };
     delivery->has_identity = true;
+    delivery->is_first_try = !add->is_numbered && !add->op.is_check_first;
     delivery->sender_id = add->sender_id;
     delivery->fingerprint = add->fingerprint;
     return delivery;

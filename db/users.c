@@ -7,28 +7,48 @@
 
 /* ---- USER_ENSURE ---- */
 
-static int user_ensure_compare(const void *a, const void *b)
+static int user_ids_compare(const void *a, const void *b)
 {
-    const struct db_op *const *x = a, *const *y = b;
-    return str_compare(container_of(*x, const struct user_ensure, op)->user_id,
-                       container_of(*y, const struct user_ensure, op)->user_id);
+    const struct value *x = a, *y = b;
+    return str_compare(x->s, y->s);
+}
+
+/* Which of the sorted ids are users already: most, and those are left alone. An INSERT that finds
+ * its row would lock it, out of the order in which the batch locks users. */
+static enum err user_ensure_find(struct batch *batch, const struct value *ids, size_t count,
+                                 bool *is_user)
+{
+    struct rows rows;
+    enum err err = stmt_run(batch->conn, STMT_USERS_EXIST, ids, count, &rows);
+    while (err == OK && rows_next(&rows)) {
+        struct value key = value_str(rows_str(&rows, 0));
+        const struct value *found = bsearch(&key, ids, count, sizeof(key), user_ids_compare);
+        if (found) is_user[found - ids] = true;
+    }
+    rows_done(&rows);
+    return err;
 }
 
 static enum err user_ensure_prepare(struct batch *batch, struct db_op **ops, size_t op_count)
 {
     enum { COLUMNS = 3 };
+    struct value *ids = ARENA_ARRAY(&batch->arena, struct value, op_count);
     struct value *values = ARENA_ARRAY(&batch->arena, struct value, COLUMNS * op_count);
-    struct db_op **sorted = ARENA_ARRAY(&batch->arena, struct db_op *, op_count);
+    bool *is_user = ARENA_ARRAY(&batch->arena, bool, op_count);
     int64_t now_ms = clock_wall_ms();
-    memcpy(sorted, ops, sizeof(struct db_op *) * op_count);
-    qsort(sorted, op_count, sizeof(struct db_op *), user_ensure_compare);
+    size_t count = 0;
+    for (size_t i = 0; i < op_count; i++)
+        ids[i] = value_str(container_of(ops[i], struct user_ensure, op)->user_id);
+    qsort(ids, op_count, sizeof(*ids), user_ids_compare);
+    enum err err = user_ensure_find(batch, ids, op_count, is_user);
+    if (err != OK) return err;
     for (size_t i = 0; i < op_count; i++) {
-        struct value *row = values + COLUMNS * i;
-        row[0] = value_str(container_of(sorted[i], struct user_ensure, op)->user_id);
-        row[1] = value_int(now_ms / 1000); /* the epoch: a user who comes back later has another */
-        row[2] = value_int(now_ms);
+        if (is_user[i]) continue;
+        values[count++] = ids[i];
+        values[count++] = value_int(now_ms / 1000); /* the epoch: who comes back has another */
+        values[count++] = value_int(now_ms);
     }
-    return stmt_run(batch->conn, STMT_USERS_ENSURE, values, COLUMNS * op_count, NULL);
+    return count == 0 ? OK : stmt_run(batch->conn, STMT_USERS_ENSURE, values, count, NULL);
 }
 
 const struct op_kind USER_ENSURE = {.name = "user_ensure", .prepare = user_ensure_prepare};
