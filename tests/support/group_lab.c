@@ -148,7 +148,8 @@ void lab_submit(struct lab *lab, struct db *db, const struct op_kind *kind, stru
 
 void lab_wait(struct lab *lab)
 {
-    if (lab->pending > 0) loop_run(lab->loop);
+    while (lab->pending > 0)
+        loop_run(lab->loop); /* others may stop it too */
 }
 
 enum err lab_run_on(struct lab *lab, struct db *db, const struct op_kind *kind, struct str key,

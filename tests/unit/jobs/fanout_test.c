@@ -14,7 +14,7 @@ enum { LOST_AFTER_MS = 20000 };
 struct sink {
     struct fanout_publish publish;
     struct loop *loop;
-    size_t count, wanted;
+    size_t count, wanted; /* 0: nobody waits */
     uint64_t last_group_seq;
     bool is_ordered;
     struct timer lost;
@@ -29,7 +29,7 @@ static void sink_publish(struct fanout_publish *publish, const struct fanout_cop
         sink->last_group_seq = copies[i].row.group_seq;
     }
     sink->count += count;
-    if (sink->count >= sink->wanted) loop_stop(sink->loop);
+    if (sink->wanted > 0 && sink->count >= sink->wanted) loop_stop(sink->loop);
 }
 
 static void sink_lost(struct timer *timer)
@@ -39,11 +39,12 @@ static void sink_lost(struct timer *timer)
 
 static void sink_wait(struct sink *sink, size_t wanted)
 {
-    sink->wanted = wanted;
     if (sink->count >= wanted) return;
+    sink->wanted = wanted;
     loop_timer_set(sink->loop, &sink->lost, LOST_AFTER_MS);
     loop_run(sink->loop);
     loop_timer_cancel(sink->loop, &sink->lost);
+    sink->wanted = 0;
     assert_int_equal(sink->count, wanted);
 }
 
