@@ -116,11 +116,9 @@ void h1_drain(struct h1 *h1)
     h1->is_draining = true;
     LIST_EACH_SAFE (&h1->sockets, link) {
         struct h1_socket *socket = container_of(link, struct h1_socket, link);
-        uint64_t unread_len = 0;
         if (socket->phase == H1_PARKED)
             h1_socket_close(socket);
-        else if (socket->phase == H1_IDLE &&
-                 (!h1_socket_unread(socket, &unread_len) || unread_len == 0))
+        else if (socket->phase == H1_IDLE && h1_socket_news(socket) != H1_NEWS_BYTES)
             h1_socket_shutdown(socket);
     }
 }

@@ -92,11 +92,11 @@ static void deadline_answer(struct h1_socket *socket)
 static void deadline_idle(struct h1_socket *socket)
 {
     const struct config *config = socket->h1->api->config;
-    uint64_t unread_len;
+    enum h1_news news = h1_socket_news(socket);
     int64_t left_ms = config->idle_ms - (loop_now_ms(socket->h1->api->loop) - socket->idle_at_ms);
-    if (h1_socket_unread(socket, &unread_len) && unread_len > 0)
+    if (news == H1_NEWS_BYTES)
         h1_enter(socket, H1_HEAD);
-    else if (left_ms <= 0)
+    else if (news == H1_NEWS_LEFT || left_ms <= 0)
         h1_socket_shutdown(socket);
     else
         loop_timer_set(socket->h1->api->loop, &socket->deadline,

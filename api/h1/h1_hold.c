@@ -57,24 +57,23 @@ static ssize_t hold_read(void *cls, uint64_t at UNUSED, char *out, size_t len_ma
 enum MHD_Result h1_hold_queue(struct h1_request *request)
 {
     if (request->is_queued) return MHD_YES;
-    struct reply *reply = &request->ex->reply;
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, HOLD_BLOCK_LEN, hold_read, request, NULL);
-    if (!response) abort(); /* memory */
-    h1_answer_add_fields(response, reply, h1_must_close(request));
     h1_hold_watch(request);
     h1_enter(request->socket, H1_ANSWERING);
     request->is_queued = true;
-    enum MHD_Result result = MHD_queue_response(request->mhd, (unsigned)reply->status, response);
-    MHD_destroy_response(response);
-    return result;
+    return MHD_queue_response(request->mhd, (unsigned)request->ex->reply.status, request->response);
 }
 
 /* What the exchange asks for */
 
+/* The reply's fields are its handler's to give back as soon as this returns. */
 void h1_hold_stream_open(struct transport *transport)
 {
-    h1_request_resume(container_of(transport, struct h1_request, transport));
+    struct h1_request *request = container_of(transport, struct h1_request, transport);
+    request->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HOLD_BLOCK_LEN,
+                                                          hold_read, request, NULL);
+    if (!request->response) abort(); /* memory */
+    h1_answer_add_fields(request->response, &request->ex->reply, h1_must_close(request));
+    h1_request_resume(request);
 }
 
 bool h1_hold_stream_write(struct transport *transport, struct str bytes)

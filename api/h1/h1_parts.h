@@ -82,7 +82,8 @@ struct h1_request {
     struct MHD_Connection *mhd;    /* NULL once taken over */
     struct list link;              /* in h1->taken or h1->due */
     struct connection connection;  /* once taken over */
-    struct buf pending;            /* a stream in the fallback: what libmicrohttpd is to send */
+    struct MHD_Response *response; /* a stream's in the fallback */
+    struct buf pending;            /* a stream: its head; held, what is to be sent */
     bool is_inside;                /* libmicrohttpd's callback runs and looks at the outcome */
     bool is_suspended, is_queued;  /* libmicrohttpd waits for us; has its response */
     bool is_dead;                  /* the client left: libmicrohttpd is to close */
@@ -111,8 +112,9 @@ void h1_socket_park(struct h1_socket *socket);
 void h1_socket_end(struct h1_socket *socket);   /* counts it out, frees; its fd is the caller's */
 void h1_socket_close(struct h1_socket *socket); /* parked ones */
 void h1_socket_shutdown(struct h1_socket *socket); /* those that libmicrohttpd has */
-/* Bytes that have come and belong to no request that was counted; false: unknown. */
-bool h1_socket_unread(struct h1_socket *socket, uint64_t *len_out);
+/* What has come behind the last answer; NONE also if the kernel does not tell (no TCP). */
+enum h1_news { H1_NEWS_NONE, H1_NEWS_BYTES, H1_NEWS_LEFT };
+enum h1_news h1_socket_news(struct h1_socket *socket);
 /* All that libmicrohttpd has read was of this request. */
 bool h1_socket_is_exact(struct h1_socket *socket);
 struct sockaddr_storage h1_socket_peer(const struct h1_socket *socket);

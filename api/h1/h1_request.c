@@ -72,6 +72,7 @@ void h1_request_free(struct h1_request *request)
     loop_unwatch(request->socket->h1->api->loop, &request->socket->watch);
     list_remove(&request->link);
     request_let_go(request);
+    if (request->response) MHD_destroy_response(request->response);
     buf_done(&request->pending);
     free(request);
 }

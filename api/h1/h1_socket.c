@@ -10,6 +10,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot stand beside <linux/tcp.h>. */
+enum { SOCKET_CLOSE_WAIT = 8 };
+
 struct sockaddr_storage h1_socket_peer(const struct h1_socket *socket)
 {
     struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
@@ -90,38 +93,36 @@ void h1_socket_close(struct h1_socket *socket)
 
 /* Counting */
 
-static bool socket_received(int fd, uint64_t *len_out)
+static bool socket_info(int fd, struct tcp_info *info)
 {
-    struct tcp_info info;
-    socklen_t info_len = sizeof(info);
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) < 0) return false;
-    if (info_len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t)) return false;
-    *len_out = info.tcpi_bytes_received;
-    return true;
+    socklen_t len = sizeof(*info);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) < 0) return false; /* no TCP */
+    return len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
 }
 
-bool h1_socket_unread(struct h1_socket *socket, uint64_t *len_out)
+enum h1_news h1_socket_news(struct h1_socket *socket)
 {
-    uint64_t received_len;
-    if (!socket_received(socket->fd, &received_len)) return false;
+    struct tcp_info info;
+    if (!socket_info(socket->fd, &info)) return H1_NEWS_NONE;
+    /* A FIN that comes along with a request escapes libmicrohttpd: it has seen the edge before. */
+    if (info.tcpi_state == SOCKET_CLOSE_WAIT) return H1_NEWS_LEFT;
     if (socket->is_uncounted) { /* begin anew: it is asked when nothing is under way */
-        socket->used_len = received_len;
+        socket->used_len = info.tcpi_bytes_received;
         socket->is_uncounted = false;
     }
-    *len_out = received_len - MIN(received_len, socket->used_len);
-    return true;
+    return info.tcpi_bytes_received > socket->used_len ? H1_NEWS_BYTES : H1_NEWS_NONE;
 }
 
 /* More may come between the two looks, so the first one is repeated until it stands still. */
 bool h1_socket_is_exact(struct h1_socket *socket)
 {
-    uint64_t before_len, after_len;
+    struct tcp_info before, after;
     int queued_len;
     if (socket->is_uncounted) return false;
     do {
-        if (!socket_received(socket->fd, &before_len)) return false;
+        if (!socket_info(socket->fd, &before)) return false;
         if (ioctl(socket->fd, SIOCINQ, &queued_len) < 0) return false;
-        if (!socket_received(socket->fd, &after_len)) return false;
-    } while (before_len != after_len);
-    return before_len - (uint64_t)queued_len == socket->used_len;
+        if (!socket_info(socket->fd, &after)) return false;
+    } while (before.tcpi_bytes_received != after.tcpi_bytes_received);
+    return before.tcpi_bytes_received - (uint64_t)queued_len == socket->used_len;
 }

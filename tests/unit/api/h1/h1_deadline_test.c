@@ -1,5 +1,6 @@
 /* One byte a second holds no connection. Times are short, and measured from both sides. */
 #include "tests/unit/api/h1/bed.h"
+#include <netinet/tcp.h>
 
 enum { HEAD_MS = 200, BODY_MS = 300, IDLE_MS = 500, WRITE_MS = 200, LATE_MS = 400 };
 #define AUTH "Host: x\r\nAuthorization: Bearer %T\r\n"
@@ -119,6 +120,26 @@ static void test_idle_connection_is_closed(void **state)
     buf_done(&answer);
 }
 
+/* Request and FIN in one segment: the answer comes, and the connection does not wait for more. */
+static void test_half_closed_client_is_answered_and_let_go(void **state)
+{
+    struct bed *bed = *state;
+    struct buf in;
+    buf_init(&in, 1 << 20);
+    int fd = client_open(bed), on = 1, off = 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+    client_send(bed, fd, STR("GET /chat/app/groups HTTP/1.1\r\n" AUTH "\r\n"));
+    shutdown(fd, SHUT_WR);
+    setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+    int64_t start_ms = clock_mono_ms();
+    client_expect_end(fd, &in);
+    assert_non_null(client_find(&in, "HTTP/1.1 200 "));
+    assert_null(client_find(&in, " 408 "));
+    expect_between(clock_mono_ms() - start_ms, 0, HEAD_MS / 4);
+    close(fd);
+    buf_done(&in);
+}
+
 static void test_chunked_body_does_not_look_like_a_next_head(void **state)
 {
     struct buf in, answer;
@@ -204,6 +225,7 @@ int main(void)
         TEST(test_dripping_body_is_cut_off),
         TEST(test_silent_connection_is_closed),
         TEST(test_idle_connection_is_closed),
+        TEST(test_half_closed_client_is_answered_and_let_go),
         TEST(test_chunked_body_does_not_look_like_a_next_head),
         TEST(test_waiting_poll_has_no_deadline),
         TEST(test_answer_that_nobody_reads_is_given_up),
