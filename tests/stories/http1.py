@@ -4,6 +4,8 @@ import json
 import socket
 import time
 
+import seen
+
 
 class Closed(Exception):
     """The server closed the connection."""
@@ -122,7 +124,9 @@ class Connection:
 
     def request(self, method, path, body=None, fields=None, timeout=None, version="HTTP/1.1"):
         self.send(render(method, path, body, fields, version))
-        return self.read_response(method, timeout)
+        response = self.read_response(method, timeout)
+        seen.note(method, path, response)
+        return response
 
 
 def render(method, path, body=None, fields=None, version="HTTP/1.1"):
@@ -173,6 +177,8 @@ class Stream:
         deadline = time.monotonic() + timeout
         status, head = self.connection.read_head(deadline)
         self.response = Response(status, head, b"")
+        if status == 200:
+            seen.note("GET", path, self.response)
         self.is_chunked = self.response.field("Transfer-Encoding") == "chunked"
         self.text = b""
         self.timeout = timeout

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -38,6 +39,8 @@ def wait_until(question, timeout=10, what="it"):
 class Stack:
     """A private MariaDB and Redis in a folder of their own."""
 
+    keeps_logs = False
+
     def __init__(self, parleyd):
         self.parleyd = parleyd
         self.var = tempfile.mkdtemp(prefix="parley-stories-")
@@ -59,11 +62,16 @@ class Stack:
 
     def close(self):
         self.run("down")
-        shutil.rmtree(self.var, ignore_errors=True)
+        if self.keeps_logs:
+            print(f"logs: {self.var}")
+        else:
+            shutil.rmtree(self.var, ignore_errors=True)
 
 
 class Server:
     """One parleyd with flags of its own, on free ports."""
+
+    of_this_thread = threading.local()  # .started: what the running story has started
 
     def __init__(self, stack, *flags, redis=True, environment=None):
         self.stack, self.flags = stack, flags
@@ -72,6 +80,9 @@ class Server:
         self.port, self.admin_port = free_port(), free_port()
         self.log_path = os.path.join(stack.var, f"server-{self.port}.log")
         self.process = None
+        if not hasattr(Server.of_this_thread, "started"):
+            Server.of_this_thread.started = []
+        Server.of_this_thread.started.append(self)
         self.start()
 
     def start(self):
