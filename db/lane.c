@@ -1,3 +1,6 @@
+/* A turn of the lane: take what waits, run the reads for a few milliseconds, write all the rest in
+ * one transaction. What is not done by then (reads left over, ops that go on) is held, and leads
+ * the next turn, so neither reads nor writes starve the other. */
 #include "db/lane.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,10 +19,15 @@
 enum {
     LANE_BACKOFF_MIN_MS = 10,
     LANE_BACKOFF_MAX_MS = 1000,
-    LANE_CHECK_FIRST_MS = 5000, /* after a taken key: where one retry is, others are */
-    LANE_REDOS_MAX = 20,        /* of one batch, before it is split */
-    LANE_IDLE_BEAT_MS = 1000,
-    LANE_PING_MS = 2000
+    LANE_CHECK_FIRST_MS = 5000,  /* after a taken key: where one retry is, others are */
+    LANE_REDOS_MAX = 20,         /* of one batch, before it is split */
+    LANE_REDOS_AT_ONCE = 2,      /* of a deadlock; then with pauses */
+    LANE_STATEMENT_MIN_MS = 100, /* an answer is awaited that long in any case */
+    LANE_READS_US = 5000,        /* of one turn, while writes wait */
+    LANE_IDLE_MS = 1000,
+    LANE_PING_MS = 2000,
+    LANE_CONNECT_MS = 5000, /* conn_open blocks that long at most */
+    LANE_WHY_LEN_MAX = 512
 };
 
 struct lane {
@@ -35,16 +43,18 @@ struct lane {
     struct conn *conn;
     struct recent *recent;
     struct db_op **taken; /* room for a batch */
-    struct db_op **held;  /* those that go on: they lead the next batch */
+    struct db_op **held;  /* they lead the next turn */
     size_t held_count, batch_max;
     int64_t check_first_until_ms, backoff_ms;
+    bool is_lost_said; /* the log knows that the database is away */
     atomic_bool is_up;
-    atomic_int_fast64_t beat_ms;
+    atomic_int_fast64_t beat_due_ms; /* the thread shows itself again by then, or it is stuck */
 };
 
-static void lane_beat(struct lane *lane)
+static void lane_beat(struct lane *lane, int64_t next_in_ms)
 {
-    atomic_store_explicit(&lane->beat_ms, clock_mono_ms(), memory_order_relaxed);
+    int64_t due_ms = clock_mono_ms() + next_in_ms;
+    atomic_store_explicit(&lane->beat_due_ms, due_ms, memory_order_relaxed);
 }
 
 /* ---- completion ---- */
@@ -100,36 +110,33 @@ static struct db_op *lane_pop(struct lane *lane)
     return op;
 }
 
-/* False: nothing came for a while. */
-static bool lane_wait_filled(struct lane *lane)
+static struct timespec lane_time_in(int64_t in_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LANE_IDLE_BEAT_MS % 1000 * 1000000;
-    until.tv_sec += LANE_IDLE_BEAT_MS / 1000;
-    bool is_filled = pthread_cond_timedwait(&lane->filled, &lane->mutex, &until) == 0;
-    lane_beat(lane);
-    return is_filled;
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    int64_t ns = at.tv_nsec + in_ms % 1000 * 1000000;
+    at.tv_sec += in_ms / 1000 + ns / 1000000000;
+    at.tv_nsec = ns % 1000000000;
+    return at;
 }
 
-/* Everything that waits, up to a batch; waits for the first. 0: nothing came, or the lane closes.
- */
+/* What is held, then what waits, up to a batch; if there is nothing, waits for it a while. 0:
+ * nothing came, or the lane closes. */
 static size_t lane_take(struct lane *lane)
 {
     size_t count = 0;
-    while (count < lane->held_count) {
-        lane->taken[count] = lane->held[count];
-        count++;
-    }
-    lane->held_count = 0;
+    struct timespec until = lane_time_in(LANE_IDLE_MS);
+    lane_beat(lane, 2 * LANE_IDLE_MS);
     pthread_mutex_lock(&lane->mutex);
-    while (count == 0 && !lane->first && !lane->is_closing && lane_wait_filled(lane))
-        ;
-    while (count < lane->batch_max && !lane->is_closing) {
-        struct db_op *op = lane_pop(lane);
-        if (!op) break;
-        lane->taken[count++] = op;
+    while (lane->held_count == 0 && !lane->first && !lane->is_closing)
+        if (pthread_cond_timedwait(&lane->filled, &lane->mutex, &until) != 0) break;
+    if (!lane->is_closing) {
+        memcpy(lane->taken, lane->held, sizeof(struct db_op *) * lane->held_count);
+        count = lane->held_count;
+        lane->held_count = 0;
     }
+    while (count < lane->batch_max && !lane->is_closing && lane->first)
+        lane->taken[count++] = lane_pop(lane);
     pthread_mutex_unlock(&lane->mutex);
     return count;
 }
@@ -149,44 +156,49 @@ static void lane_back_off(struct lane *lane)
 {
     int64_t wait_ms = lane->backoff_ms / 2 + (int64_t)random_below((uint64_t)lane->backoff_ms);
     lane->backoff_ms = MIN(2 * lane->backoff_ms, LANE_BACKOFF_MAX_MS);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = lane_time_in(wait_ms);
+    lane_beat(lane, 2 * LANE_BACKOFF_MAX_MS);
     pthread_mutex_lock(&lane->mutex);
     while (!lane->is_closing && pthread_cond_timedwait(&lane->filled, &lane->mutex, &until) == 0)
         ; /* woken by new work: it waits with us */
     pthread_mutex_unlock(&lane->mutex);
-    lane_beat(lane);
+}
+
+static void lane_say_lost(struct lane *lane, struct str why)
+{
+    if (lane->is_lost_said) return;
+    lane->is_lost_said = true;
+    log_event(LOG_WARN, "database_lost", log_int("lane", (int64_t)lane->number),
+              log_str("why", why));
 }
 
 static void lane_drop_conn(struct lane *lane)
 {
-    if (!lane->conn) return;
-    conn_close(lane->conn);
-    lane->conn = NULL;
     atomic_store(&lane->is_up, false);
     metrics_add(METRIC_LANE_LOST, 1);
-    log_event(LOG_WARN, "database_lost", log_int("lane", (int64_t)lane->number));
+    lane_say_lost(lane, str_from_c(conn_error(lane->conn)));
+    conn_close(lane->conn);
+    lane->conn = NULL;
 }
 
 static bool lane_connect(struct lane *lane)
 {
     if (lane->conn && conn_is_lost(lane->conn)) lane_drop_conn(lane);
     if (lane->conn) return true;
-    lane_beat(lane);
-    if (conn_open(lane->config, NULL, &lane->conn) != OK) return false;
+    struct buf why;
+    buf_init(&why, LANE_WHY_LEN_MAX);
+    lane_beat(lane, LANE_CONNECT_MS);
+    bool is_open = conn_open(lane->config, &why, &lane->conn) == OK;
+    if (!is_open) lane_say_lost(lane, buf_str(&why));
+    buf_done(&why);
+    if (!is_open) return false;
+    lane->is_lost_said = false;
     lane->backoff_ms = LANE_BACKOFF_MIN_MS;
     atomic_store(&lane->is_up, true);
     log_event(LOG_INFO, "database_connected", log_int("lane", (int64_t)lane->number));
     return true;
 }
 
-/* While the database is away, what waits in the queue grows old too. */
 static void lane_expire_queue(struct lane *lane)
 {
     int64_t now_ms = clock_mono_ms();
@@ -230,63 +242,76 @@ static size_t lane_expire(struct lane *lane, struct db_op **ops, size_t op_count
     return left;
 }
 
+/* While the database is away, what waits grows old. */
+static void lane_expire_waiting(struct lane *lane)
+{
+    lane_expire_queue(lane);
+    lane->held_count = lane_expire(lane, lane->held, lane->held_count);
+}
+
 /* Until there is a connection, or nobody is left who waits for one. */
 static size_t lane_await_conn(struct lane *lane, struct db_op **ops, size_t op_count)
 {
     while (op_count > 0 && !lane_connect(lane)) {
         lane_back_off(lane);
-        lane_expire_queue(lane);
+        lane_expire_waiting(lane);
         op_count = lane_expire(lane, ops, op_count);
     }
     return op_count;
 }
 
-/* ---- reads ---- */
-
 /* The last deadline of all: one op that has waited long does not cut the others short. */
 static void lane_set_deadline(struct lane *lane, struct db_op **ops, size_t op_count)
 {
-    int64_t deadline_ms = 0;
+    int64_t now_ms = clock_mono_ms(), deadline_ms = now_ms + LANE_STATEMENT_MIN_MS;
     for (size_t i = 0; i < op_count; i++)
         deadline_ms = MAX(deadline_ms, ops[i]->deadline_ms);
     conn_set_deadline(lane->conn, deadline_ms);
+    /* Sending may block too, up to the connection's own limit. */
+    lane_beat(lane, deadline_ms - now_ms + lane->config->db_deadline_ms + LANE_IDLE_MS);
 }
 
-/* True: it has to write, the batch takes it. Else it is completed, and may be gone. */
-static bool lane_read(struct lane *lane, struct db_op *op)
+/* ---- reads ---- */
+
+/* OK: the op is completed, and may be gone, unless wants_batch is set. Else it is to be redone. */
+static enum err lane_read(struct lane *lane, struct db_op *op, bool *wants_batch_out)
 {
-    while (lane_await_conn(lane, &op, 1) == 1) {
-        arena_done(&op->results);
-        op->wants_batch = false;
-        lane_set_deadline(lane, &op, 1);
-        op->err = op->kind->run(lane->conn, op);
-        lane_beat(lane);
-        if (op->err == OK && op->wants_batch) return true;
-        bool is_passing = op->err == ERR_LOST || op->err == ERR_RETRY || op->err == ERR_UNAVAILABLE;
-        if (!is_passing) {
-            if (op->err == ERR_INTERNAL)
-                log_event(LOG_ERROR, "read_failed", log_c("op", op->kind->name),
-                          log_str("request_id", op->request_id),
-                          log_c("why", conn_error(lane->conn)));
-            lane_complete(op);
-            return false;
-        }
-        metrics_add(METRIC_LANE_REDO, 1);
-        if (op->err == ERR_UNAVAILABLE) lane_back_off(lane);
-        if (lane_expire(lane, &op, 1) == 0) return false;
-    }
-    return false;
+    arena_done(&op->results);
+    op->wants_batch = *wants_batch_out = false;
+    lane_set_deadline(lane, &op, 1);
+    op->err = op->kind->run(lane->conn, op);
+    if (op->err == ERR_LOST || op->err == ERR_RETRY || op->err == ERR_UNAVAILABLE) return op->err;
+    *wants_batch_out = op->err == OK && op->wants_batch;
+    if (*wants_batch_out) return OK;
+    if (op->err == ERR_INTERNAL)
+        log_event(LOG_ERROR, "read_failed", log_c("op", op->kind->name),
+                  log_str("request_id", op->request_id), log_c("why", conn_error(lane->conn)));
+    lane_complete(op);
+    return OK;
 }
 
-/* Runs and completes the reads; what has to be written is left in place. */
+/* Runs and completes the reads; returns how many ops are left that have to write. What the turn
+ * has no time for is held, and all the rest after a failure: the next turn begins by reconnecting.
+ */
 static size_t lane_read_all(struct lane *lane, struct db_op **ops, size_t op_count)
 {
+    int64_t end_us = clock_mono_us() + LANE_READS_US;
     size_t writes = 0;
+    enum err err = OK;
     for (size_t i = 0; i < op_count; i++) {
         struct db_op *op = ops[i];
-        bool is_read = op->kind->run && !op->wants_batch;
-        if (!is_read || lane_read(lane, op)) ops[writes++] = op;
+        bool is_write = !op->kind->run || op->wants_batch;
+        if (!is_write && err == OK && clock_mono_us() < end_us)
+            err = lane_read(lane, op, &is_write);
+        else if (!is_write)
+            err = err == OK ? ERR_BUSY : err;
+        if (is_write)
+            ops[writes++] = op;
+        else if (err != OK)
+            lane->held[lane->held_count++] = op;
     }
+    if (err != OK && err != ERR_BUSY) metrics_add(METRIC_LANE_REDO, 1);
+    if (err == ERR_UNAVAILABLE || err == ERR_RETRY) lane_back_off(lane);
     return writes;
 }
 
@@ -315,7 +340,6 @@ static enum err lane_try(struct lane *lane, struct db_op **ops, size_t op_count)
     batch_init(&batch, lane->conn, lane->recent, is_check_first);
     enum err err = batch_run(&batch, ops, op_count);
     batch_done(&batch);
-    lane_beat(lane);
     metrics_observe(METRIC_LANE_COMMIT, clock_mono_us() - start_us);
     if (err == OK) metrics_observe(METRIC_LANE_BATCH, (int64_t)op_count);
     return err;
@@ -328,7 +352,8 @@ static void lane_mark_uncertain(struct db_op **ops, size_t op_count)
 }
 
 /* What an error of the whole transaction asks for before it is redone. True: split it instead. */
-static bool lane_settle_error(struct lane *lane, enum err err, struct db_op **ops, size_t op_count)
+static bool lane_settle_error(struct lane *lane, enum err err, int redo, struct db_op **ops,
+                              size_t op_count)
 {
     metrics_add(METRIC_LANE_REDO, 1);
     switch (err) {
@@ -342,6 +367,8 @@ static bool lane_settle_error(struct lane *lane, enum err err, struct db_op **op
         lane_back_off(lane);
         return false;
     case ERR_RETRY:
+        if (redo >= LANE_REDOS_AT_ONCE) lane_back_off(lane);
+        return false;
     case ERR_LOST:
         return false;
     default:
@@ -377,7 +404,7 @@ static void lane_write(struct lane *lane, struct db_op **ops, size_t op_count)
             lane_finish_batch(lane, ops, op_count);
             return;
         }
-        bool must_split = lane_settle_error(lane, err, ops, op_count);
+        bool must_split = lane_settle_error(lane, err, redo, ops, op_count);
         if (must_split || (redo >= LANE_REDOS_MAX && err != ERR_LOST && err != ERR_UNCERTAIN)) {
             lane_split(lane, ops, op_count, err);
             return;
@@ -399,6 +426,7 @@ static void lane_ping(struct lane *lane)
     struct rows rows;
     if (!lane->conn) return;
     conn_set_deadline(lane->conn, clock_mono_ms() + LANE_PING_MS);
+    lane_beat(lane, LANE_PING_MS + LANE_IDLE_MS);
     if (stmt_run(lane->conn, STMT_PING, NULL, 0, &rows) == OK) rows_done(&rows);
 }
 
@@ -411,12 +439,13 @@ static void *lane_run(void *argument)
     for (;;) {
         if (!lane_connect(lane)) { /* also with nothing to do, so that readyz can tell */
             lane_back_off(lane);
-            lane_expire_queue(lane);
+            lane_expire_waiting(lane);
             if (!lane_is_closing(lane)) continue;
         }
         size_t count = lane_take(lane);
         if (count == 0 && lane_is_closing(lane)) break;
         if (count == 0) lane_ping(lane);
+        count = lane_expire(lane, lane->taken, count);
         lane_observe_wait(lane->taken, count);
         count = lane_read_all(lane, lane->taken, count);
         if (count > 0) lane_write(lane, lane->taken, count);
@@ -444,7 +473,7 @@ enum err lane_open(const struct config *config, size_t number, struct lane **lan
     lane->held = memory_alloc(sizeof(struct db_op *) * lane->batch_max);
     lane->recent = recent_new();
     lane->backoff_ms = LANE_BACKOFF_MIN_MS;
-    lane_beat(lane);
+    lane_beat(lane, LANE_CONNECT_MS);
     if (pthread_create(&lane->thread, NULL, lane_run, lane) == 0) {
         *lane_out = lane;
         return OK;
@@ -490,5 +519,6 @@ bool lane_is_up(const struct lane *lane)
 
 int64_t lane_still_ms(const struct lane *lane)
 {
-    return clock_mono_ms() - atomic_load_explicit(&lane->beat_ms, memory_order_relaxed);
+    int64_t due_ms = atomic_load_explicit(&lane->beat_due_ms, memory_order_relaxed);
+    return MAX(clock_mono_ms() - due_ms, INT64_C(0));
 }
