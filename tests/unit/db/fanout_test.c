@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "db/fanout.h"
 #include "tests/support/group_lab.h"
 #include <setjmp.h>
@@ -214,6 +215,29 @@ static void test_many_groups_share_a_batch_and_long_lines_leave_room(void **stat
     assert_int_equal(page.row_count_out, LONG + GROUPS);
 }
 
+/* A slice whose COMMIT was cut off: whether it was stored or not, nobody gets a copy twice. */
+static void test_slice_cut_off_at_its_commit_repeats_nothing(void **state)
+{
+    struct lab *lab = *state;
+    for (int is_stored = 0; is_stored < 2; is_stored++) {
+        enum { MEMBERS = 600 };
+        struct str *ids = lab_users(lab, "u", MEMBERS), group = lab_group(lab, ids, MEMBERS);
+        assert_int_equal(lab_send(lab, group, ids[0], STR("hello")).op.err, OK);
+        for (bool more = true; more;) {
+            assert_int_equal(fault_arm(is_stored ? STR("lane_after_commit:fail:1")
+                                                 : STR("lane_before_commit:fail:1")),
+                             OK);
+            more = advance_by(lab, lab->db, STR("one"), 60000, group).more_out;
+            fault_disarm();
+        }
+        for (size_t i = 0; i < MEMBERS; i += 7) {
+            struct inbox_page page = lab_inbox(lab, ids[i], 10);
+            assert_int_equal(page.row_count_out, i == 0 ? 1 : 2);
+            assert_int_equal(page.newest_seq_out, i == 0 ? 1 : 2);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_users_that_are_gone_get_nothing_and_harm_nobody),
         cmocka_unit_test(test_two_ops_for_a_group_in_one_batch_make_each_copy_once),
         cmocka_unit_test(test_many_groups_share_a_batch_and_long_lines_leave_room),
+        cmocka_unit_test(test_slice_cut_off_at_its_commit_repeats_nothing),
     };
     return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }

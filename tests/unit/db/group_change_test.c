@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "db/groups.h"
 #include "tests/support/group_lab.h"
 #include <setjmp.h>
@@ -246,6 +247,48 @@ static void test_changes_of_one_batch_see_each_other(void **state)
     assert_int_equal(lab_get(lab, scene.group_id, scene.ids[0]).version_out, 3);
 }
 
+/* The connection goes away at the next COMMIT, before it or behind it: the answer is the same. */
+static void cut_commit(bool is_stored)
+{
+    fault_disarm();
+    assert_int_equal(
+        fault_arm(is_stored ? STR("lane_after_commit:fail:1") : STR("lane_before_commit:fail:1")),
+        OK);
+}
+
+static void test_change_cut_off_at_its_commit_is_told_and_made_once(void **state)
+{
+    struct lab *lab = *state;
+    for (int is_stored = 0; is_stored < 2; is_stored++) {
+        struct scene scene = scene_of(lab);
+        struct str group = scene.group_id, *ids = scene.ids;
+        cut_commit(is_stored);
+        struct group_change add = lab_change(lab, &GROUP_ADD, group, ids[0], &scene.stranger, 1);
+        assert_int_equal(add.op.err, OK);
+        assert_int_equal(add.changed_count_out, 1);
+        assert_true(add.outbox.is_job_out);
+        cut_commit(is_stored);
+        struct group_change leave = lab_change(lab, &GROUP_REMOVE, group, ids[1], &ids[1], 1);
+        assert_int_equal(leave.op.err, OK);
+        assert_int_equal(leave.changed_count_out, 1);
+        fault_disarm();
+        assert_int_equal(lab_get(lab, group, ids[0]).version_out, 3);
+        assert_int_equal(lab_fan_out(lab, group), 4 + 4);
+    }
+}
+
+static void test_last_one_leaving_is_told_so_though_the_group_is_gone(void **state)
+{
+    struct lab *lab = *state;
+    struct str id = lab_user(lab, "u"), group = lab_group(lab, &id, 1);
+    cut_commit(true);
+    struct group_change leave = lab_change(lab, &GROUP_REMOVE, group, id, &id, 1);
+    fault_disarm();
+    assert_int_equal(leave.op.err, OK);
+    assert_int_equal(leave.changed_count_out, 1);
+    assert_int_equal(lab_fan_out(lab, group), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +303,8 @@ int main(void)
         cmocka_unit_test(test_empty_group_is_gone_but_its_news_go_out),
         cmocka_unit_test(test_member_1025_is_refused_and_nobody_is_added),
         cmocka_unit_test(test_changes_of_one_batch_see_each_other),
+        cmocka_unit_test(test_change_cut_off_at_its_commit_is_told_and_made_once),
+        cmocka_unit_test(test_last_one_leaving_is_told_so_though_the_group_is_gone),
     };
     return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }

@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "db/groups.h"
 #include "tests/support/group_lab.h"
 #include <setjmp.h>
@@ -229,6 +230,28 @@ static void test_sends_race_with_removals(void **state)
     }
 }
 
+static void test_send_cut_off_at_its_commit_is_stored_once(void **state)
+{
+    struct lab *lab = *state;
+    for (int round = 0; round < 4; round++) {
+        bool is_stored = round & 1, is_numbered = round & 2;
+        struct str *ids = lab_users(lab, "u", 3), group = lab_group(lab, ids, 3);
+        lab_fan_out(lab, group);
+        struct group_send send = send_numbered(lab, group, ids[0]);
+        send.is_numbered = is_numbered;
+        assert_int_equal(fault_arm(is_stored ? STR("lane_after_commit:fail:1")
+                                             : STR("lane_before_commit:fail:1")),
+                         OK);
+        assert_int_equal(lab_run(lab, &GROUP_SEND, group, &send.op), OK);
+        fault_disarm();
+        assert_true(send.outbox.is_job_out);
+        if (!is_numbered) assert_false(send.is_replay_out);
+        assert_int_equal(send.group_seq_out, 1);
+        assert_int_equal(send.created_at_ms_out, 5000);
+        assert_int_equal(lab_fan_out(lab, group), 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_equal_sends_at_once_make_one_message),
         cmocka_unit_test(test_sends_of_one_batch_to_many_groups_stay_apart),
         cmocka_unit_test(test_sends_race_with_removals),
+        cmocka_unit_test(test_send_cut_off_at_its_commit_is_stored_once),
     };
     return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }

@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "db/groups.h"
 #include "tests/support/group_lab.h"
 #include <setjmp.h>
@@ -153,6 +154,24 @@ static void test_unknown_group_is_told_apart_from_a_foreign_one(void **state)
     assert_int_equal(lab_get(lab, group_id, ids[1]).op.err, ERR_NOT_MEMBER);
 }
 
+static void test_creation_cut_off_at_its_commit_is_made_once(void **state)
+{
+    struct lab *lab = *state;
+    for (int round = 0; round < 4; round++) {
+        struct str *ids = lab_users(lab, "u", 2);
+        struct group_create create = group_named(lab, ids, 2, 1);
+        create.is_numbered = round & 2;
+        assert_int_equal(fault_arm(round & 1 ? STR("lane_after_commit:fail:1")
+                                             : STR("lane_before_commit:fail:1")),
+                         OK);
+        assert_int_equal(lab_run(lab, &GROUP_CREATE, create.group_id, &create.op), OK);
+        fault_disarm();
+        assert_true(create.outbox.is_job_out);
+        if (!create.is_numbered) assert_false(create.is_replay_out);
+        assert_int_equal(lab_fan_out(lab, create.group_id), 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_two_equal_ones_at_once_make_one_group),
         cmocka_unit_test(test_same_key_with_another_content_is_refused),
         cmocka_unit_test(test_unknown_group_is_told_apart_from_a_foreign_one),
+        cmocka_unit_test(test_creation_cut_off_at_its_commit_is_made_once),
     };
     return cmocka_run_group_tests(tests, lab_setup, lab_teardown);
 }
