@@ -164,7 +164,7 @@ static enum err listener_bind(struct net_listener *listener, const struct sockad
     if (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) return ERR_SYSTEM;
     if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
         return ERR_SYSTEM;
-    struct sockaddr_storage real;
+    struct sockaddr_storage real = {.ss_family = AF_UNSPEC};
     len = sizeof(real);
     if (getsockname(fd, (struct sockaddr *)&real, &len) < 0) return ERR_SYSTEM;
     listener->port = ntohs(is_v6 ? ((struct sockaddr_in6 *)&real)->sin6_port

@@ -74,7 +74,8 @@ static void deadline_body(struct h1_socket *socket)
     shutdown(socket->fd, SHUT_RDWR);
 }
 
-/* Nothing for the whole time since the last look: the client has stopped reading. */
+/* Nothing for the whole time since the last look: the client has stopped reading. (The first look
+ * finds what came before the answer, so it takes up to twice the time.) */
 static void deadline_answer(struct h1_socket *socket)
 {
     struct tcp_info info;

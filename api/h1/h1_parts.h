@@ -124,11 +124,11 @@ void h1_enter(struct h1_socket *socket, enum h1_phase to); /* asserts the move, 
 void h1_deadline_due(struct timer *timer);
 
 /* h1_request.c: libmicrohttpd's callbacks */
-void *h1_request_begin(void *h1, const char *uri, struct MHD_Connection *mhd);
-enum MHD_Result h1_request_handle(void *h1, struct MHD_Connection *mhd, const char *url,
+void *h1_request_begin(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result h1_request_handle(void *cls, struct MHD_Connection *mhd, const char *url,
                                   const char *method, const char *version, const char *upload,
-                                  size_t *upload_len, void **request);
-void h1_request_completed(void *h1, struct MHD_Connection *mhd, void **request,
+                                  size_t *upload_len, void **mhd_context);
+void h1_request_completed(void *cls, struct MHD_Connection *mhd, void **mhd_context,
                           enum MHD_RequestTerminationCode code);
 void h1_request_resume(struct h1_request *request);
 void h1_request_suspend(struct h1_request *request);

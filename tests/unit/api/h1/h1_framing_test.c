@@ -141,43 +141,6 @@ static void test_length_beyond_all_numbers_is_too_large(void **state)
     buf_done(&in);
 }
 
-static void talk_with_head_of(struct bed *bed, size_t len, struct buf *in)
-{
-    struct buf text;
-    buf_init(&text, 1 << 20);
-    size_t fixed_len =
-        strlen("GET /chat/app/devices HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer \r\n"
-               "A: \r\n\r\n") +
-        bed->token.len;
-    char *fill = memory_alloc(len);
-    memset(fill, 'a', len);
-    assert_int_equal(
-        buf_printf(&text,
-                   "GET /chat/app/devices HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer "
-                   "%%T\r\nA: %.*s\r\n\r\n",
-                   (int)(len - fixed_len), fill),
-        OK);
-    free(fill);
-    client_talk(bed, buf_str(&text), in);
-    buf_done(&text);
-}
-
-static void test_head_may_have_16_kib_and_not_more(void **state)
-{
-    static const struct {
-        size_t len;
-        int status;
-    } cases[] = {{16384, 204}, {16385, 431}, {65536, 431}, {300000, 431}};
-    struct buf in;
-    buf_init(&in, 1 << 20);
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        talk_with_head_of(*state, cases[i].len, &in);
-        assert_true(in.len > 9);
-        assert_int_equal(atoi(buf_c(&in) + 9), cases[i].status);
-    }
-    buf_done(&in);
-}
-
 /* The check alone, over a buffer cut up as libmicrohttpd does it. */
 static void test_check_takes_a_head_that_is_covered(void **state UNUSED)
 {
@@ -208,7 +171,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_heads_end_politely, setup, teardown),
         cmocka_unit_test_setup_teardown(test_length_beyond_all_numbers_is_too_large, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_head_may_have_16_kib_and_not_more, setup, teardown),
         cmocka_unit_test(test_check_takes_a_head_that_is_covered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,41 +11,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void test_connection_comes_back_with_its_next_bytes(void **state)
-{
-    struct bed *bed = *state;
-    int64_t takeovers = metrics_value(METRIC_TAKEOVERS);
-    int64_t givebacks = metrics_value(METRIC_GIVEBACKS);
-    int fd = client_open(bed);
-    struct buf in = flow_buf(), answer = flow_buf();
-    for (int i = 0; i < 3; i++) {
-        client_send(bed, fd, STR("GET /chat/app/sync?now HTTP/1.1\r\n" AUTH "\r\n"));
-        assert_int_equal(client_answer(fd, &in, &answer, false), 200);
-    }
-    assert_int_equal(metrics_value(METRIC_TAKEOVERS) - takeovers, 3);
-    assert_int_equal(metrics_value(METRIC_GIVEBACKS) - givebacks, 2); /* the last one is parked */
-    close(fd);
-    buf_done(&in);
-    buf_done(&answer);
-}
-
-static void test_poll_behind_a_body_is_still_counted_exactly(void **state)
-{
-    struct bed *bed = *state;
-    int fd = client_open(bed);
-    struct buf in = flow_buf(), answer = flow_buf();
-    client_send(bed, fd,
-                STR("POST /chat/app/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                    "Content-Length: 2\r\n\r\n{}"));
-    assert_int_equal(client_answer(fd, &in, &answer, false), 200);
-    client_send(bed, fd, STR("GET /chat/app/sync?now HTTP/1.1\r\n" AUTH "\r\n"));
-    assert_int_equal(client_answer(fd, &in, &answer, false), 200);
-    assert_null(client_find(&answer, "Connection: close"));
-    close(fd);
-    buf_done(&in);
-    buf_done(&answer);
-}
-
 static void test_request_read_along_with_a_poll_closes_behind_the_answer(void **state)
 {
     struct bed *bed = *state;
@@ -107,8 +72,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FLOWS,
-        FLOW(test_connection_comes_back_with_its_next_bytes),
-        FLOW(test_poll_behind_a_body_is_still_counted_exactly),
         FLOW(test_request_read_along_with_a_poll_closes_behind_the_answer),
         FLOW(test_drain_closes_parked_ones_and_polls_behind_their_answer),
         FLOW(test_drain_right_behind_an_answer_loses_nothing),
