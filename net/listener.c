@@ -2,6 +2,7 @@
  * not keep the old ones waiting. Out of descriptors, the queue of the kernel is left alone for a
  * moment: a level-triggered listener would spin otherwise. */
 #include "net/listener.h"
+#include "base/address.h"
 #include "base/memory.h"
 #include "base/metrics.h"
 #include <errno.h>
@@ -164,11 +165,9 @@ static enum err listener_bind(struct net_listener *listener, const struct sockad
     if (is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) return ERR_SYSTEM;
     if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
         return ERR_SYSTEM;
-    struct sockaddr_storage real = {.ss_family = AF_UNSPEC};
-    len = sizeof(real);
-    if (getsockname(fd, (struct sockaddr *)&real, &len) < 0) return ERR_SYSTEM;
-    listener->port = ntohs(is_v6 ? ((struct sockaddr_in6 *)&real)->sin6_port
-                                 : ((struct sockaddr_in *)&real)->sin_port);
+    struct address real = {.len = sizeof(real.storage)};
+    if (getsockname(fd, (struct sockaddr *)&real.storage, &real.len) < 0) return ERR_SYSTEM;
+    listener->port = address_port(&real);
     return OK;
 }
 

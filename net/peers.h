@@ -9,6 +9,6 @@ struct peers;
 struct peers *peers_new(int64_t total_max, int64_t address_max);
 void peers_free(struct peers *peers); /* NULL is fine */
 MUST_CHECK enum err peers_enter(struct peers *peers,
-                                const struct sockaddr_storage *peer); /* ERR_BUSY */
-void peers_leave(struct peers *peers, const struct sockaddr_storage *peer);
+                                const struct sockaddr_storage *address); /* ERR_BUSY */
+void peers_leave(struct peers *peers, const struct sockaddr_storage *address);
 int64_t peers_count(struct peers *peers); /* those that have entered and not left */
