@@ -1,16 +1,20 @@
 /* Acks, all of a batch together. Rows are read and locked once, each op takes its device's bit off
- * those it confirms, and what has changed is written by few statements: positions   (user, device)
- * -> slot, epoch, next_seq        one SELECT; missing devices are made rows        by message ids,
- * one SELECT for all; up to a cursor, one for each op receipts    deliveries to the senders, at the
- * first device's confirmation conclude    one DELETE for rows that nobody waits for, one UPDATE for
- * each other mask */
+ * those it confirms, and what has changed is written by few statements:
+ *
+ *   positions   (user, device) -> slot, epoch, next_seq: one SELECT; missing devices are made
+ *   rows        by message ids, one SELECT for all; up to cursors, one for all short inboxes and
+ *               one for each long one
+ *   receipts    deliveries to the senders, at the first device's confirmation
+ *   changes     one DELETE for rows that nobody waits for, one UPDATE for each other mask
+ *
+ * A batch has a budget of rows: an op that does not fit in, or has more of them, goes on. */
 #include "db/acks.h"
 #include "base/map.h"
 #include "db/batch.h"
 #include "db/device_slots.h"
 #include "db/stmt.h"
 
-enum { ACK_SLICE = 1000, ACK_RANGE_ROWS = 500, ACK_SHORT_ROWS = 8 };
+enum { ACK_SLICE = 1000, ACK_RANGE_ROWS = 500, ACK_SHORT_ROWS = 8, ACK_BATCH_ROWS = 8000 };
 
 struct ack_row { /* an inbox row under the batch's lock */
     struct map_link by_seq, by_id;
@@ -42,6 +46,7 @@ struct ack_batch {
     struct ack_row *rows;
     struct ack_row **of_users; /* of those whose inboxes were read whole; by user, then seq */
     size_t of_users_count;
+    size_t budget; /* rows that may still be read */
 };
 
 /* "user/rest": what tells rows and devices of one user apart. */
@@ -168,6 +173,15 @@ static enum err ack_read_rows(struct ack_batch *acks, enum stmt stmt, const stru
     return err;
 }
 
+/* False: the budget is used up, the op waits for the next batch. The first one always fits in. */
+static bool ack_fits(struct ack_batch *acks, struct ack_work *work, size_t row_count)
+{
+    bool fits = row_count <= acks->budget || acks->budget == ACK_BATCH_ROWS;
+    work->add->op.goes_on = !fits;
+    if (fits) acks->budget -= MIN(row_count, acks->budget);
+    return fits;
+}
+
 /* The rows behind all message ids of the batch. */
 static enum err ack_read_ids(struct ack_batch *acks)
 {
@@ -176,7 +190,8 @@ static enum err ack_read_ids(struct ack_batch *acks)
     enum err err = OK;
     for (size_t i = 0; i < acks->work_count; i++) {
         const struct ack_add *add = acks->works[i].add;
-        bool takes_part = add->form == ACK_IDS && add->op.err == OK;
+        bool takes_part = add->form == ACK_IDS && add->op.err == OK &&
+                          ack_fits(acks, &acks->works[i], add->message_id_count);
         for (size_t k = 0; takes_part && k < add->message_id_count && err == OK; k++) {
             values[2 * count] = value_str(add->user_id);
             values[2 * count + 1] = value_str(add->message_ids[k]);
@@ -207,6 +222,7 @@ static enum err ack_read_ranges(struct ack_batch *acks)
     size_t count = ack_list_ranges(acks, values), limit = ACK_SHORT_ROWS * count;
     struct rows rows;
     if (count < 2) return OK;
+    acks->budget -= MIN(limit, acks->budget);
     values[count] = value_int((int64_t)limit);
     enum err err = stmt_run(acks->batch->conn, STMT_INBOX_OF_USERS, values, count + 1, &rows);
     if (err == OK)
@@ -258,7 +274,7 @@ static void ack_confirm(struct ack_batch *acks, struct ack_work *work, struct ac
 static void ack_confirm_ids(struct ack_batch *acks, struct ack_work *work)
 {
     const struct ack_add *add = work->add;
-    for (size_t k = 0; k < add->message_id_count; k++) {
+    for (size_t k = 0; k < add->message_id_count && !add->op.goes_on; k++) {
         struct str key = ack_key(&acks->batch->arena, add->user_id, add->message_ids[k]);
         struct map_link *link = map_find(&acks->by_id, key);
         if (link) ack_confirm(acks, work, container_of(link, struct ack_row, by_id));
@@ -291,6 +307,7 @@ static enum err ack_confirm_range(struct ack_batch *acks, struct ack_work *work)
     struct value values[] = {value_str(add->user_id), value_int((int64_t)add->seq),
                              value_int(BIT(work->slot.slot)), value_int(ACK_RANGE_ROWS)};
     struct rows rows;
+    if (!ack_fits(acks, work, ACK_RANGE_ROWS)) return OK;
     enum err err = stmt_run(acks->batch->conn, STMT_INBOX_UP_TO, values, ARRAY_LEN(values), &rows);
     work->add->op.goes_on = rows_count(&rows) == ACK_RANGE_ROWS;
     while (err == OK && rows_next(&rows))
@@ -325,7 +342,7 @@ static enum err ack_confirm_op(struct ack_batch *acks, struct ack_work *work)
         ack_confirm_read(acks, work);
         return OK;
     case ACK_PASSED:
-        return ack_confirm_passed(acks, work);
+        return OK; /* after what the others change is written: it looks at the table alone */
     }
     return ERR_INTERNAL;
 }
@@ -333,7 +350,7 @@ static enum err ack_confirm_op(struct ack_batch *acks, struct ack_work *work)
 static void ack_init(struct ack_batch *acks, struct batch *batch, struct db_op **ops,
                      size_t op_count)
 {
-    *acks = (struct ack_batch){.batch = batch, .work_count = op_count};
+    *acks = (struct ack_batch){.batch = batch, .work_count = op_count, .budget = ACK_BATCH_ROWS};
     acks->works = ARENA_ARRAY(&batch->arena, struct ack_work, op_count);
     map_init(&acks->by_seq);
     map_init(&acks->by_id);
@@ -342,6 +359,10 @@ static void ack_init(struct ack_batch *acks, struct batch *batch, struct db_op *
         work->add = container_of(ops[i], struct ack_add, op);
         work->add->work = work;
         work->receipts_end = &work->receipts;
+        if (ops[i]->has_gone_on) continue;
+        work->add->kept_acknowledged = work->add->kept_receipt_count = 0;
+        work->add->receipts_out = NULL; /* a redo's results are empty again */
+        work->add->receipts_cap = 0;
     }
 }
 
@@ -401,29 +422,43 @@ static enum err ack_add_prepare(struct batch *batch, struct db_op **ops, size_t 
     for (size_t i = 0; i < op_count && err == OK; i++)
         err = ack_confirm_op(&acks, &acks.works[i]);
     if (err == OK) err = ack_write_rows(&acks);
+    for (size_t i = 0; i < op_count && err == OK; i++) {
+        const struct ack_work *work = &acks.works[i];
+        if (work->add->form == ACK_PASSED && work->add->op.err == OK)
+            err = ack_confirm_passed(&acks, work);
+    }
     map_done(&acks.by_seq);
     map_done(&acks.by_id);
     return err;
 }
 
-/* The receipts of earlier batches of the op, then this one's; they outlive the batch's arena. */
+/* Room for so many receipts, with those of earlier batches in it. Doubles, so that an ack of many
+ * batches copies each one a few times at most. */
+static void ack_reserve_receipts(struct ack_add *add, size_t count)
+{
+    if (count <= add->receipts_cap) return;
+    add->receipts_cap = MAX(count, 2 * add->receipts_cap);
+    struct receipt_row *all = ARENA_ARRAY(&add->op.results, struct receipt_row, add->receipts_cap);
+    if (add->kept_receipt_count > 0)
+        memcpy(all, add->receipts_out, sizeof(*all) * add->kept_receipt_count);
+    add->receipts_out = all;
+}
+
+/* Behind the receipts of earlier batches, this one's; they outlive the batch's arena. */
 static void ack_fill_receipts(struct ack_add *add, const struct ack_work *work)
 {
     struct arena *arena = &add->op.results;
-    struct receipt_row *all =
-        ARENA_ARRAY(arena, struct receipt_row, add->kept_receipt_count + work->receipt_count);
     size_t count = add->kept_receipt_count;
-    if (count > 0) memcpy(all, add->kept_receipts, sizeof(*all) * count);
+    ack_reserve_receipts(add, count + work->receipt_count);
     for (const struct ack_receipt *receipt = work->receipts; receipt; receipt = receipt->next) {
         const struct delivery *delivery = receipt->delivery;
         if (delivery->is_unknown) continue; /* the sender was erased */
-        all[count].user_id = arena_str(arena, delivery->user_id);
-        all[count].row = delivery->row;
-        all[count].row.message_id = arena_str(arena, delivery->row.message_id);
-        all[count].row.group_id = arena_str(arena, delivery->row.group_id);
-        count++;
+        struct receipt_row *out = &add->receipts_out[count++];
+        out->user_id = arena_str(arena, delivery->user_id);
+        out->row = delivery->row;
+        out->row.message_id = arena_str(arena, delivery->row.message_id);
+        out->row.group_id = arena_str(arena, delivery->row.group_id);
     }
-    add->receipts_out = all;
     add->receipt_count_out = count;
 }
 
@@ -446,7 +481,6 @@ static void ack_add_committed(struct batch *batch, struct db_op **ops, size_t op
         if (!add->op.goes_on) continue;
         add->op.has_gone_on = true;
         add->kept_acknowledged = add->acknowledged_out;
-        add->kept_receipts = add->receipts_out;
         add->kept_receipt_count = add->receipt_count_out;
     }
 }

@@ -31,6 +31,5 @@ struct ack_add {
     size_t receipt_count_out;
     /* The batch's own; kept: by earlier transactions of an ack that takes several. */
     struct ack_work *work;
-    size_t kept_acknowledged, kept_receipt_count;
-    struct receipt_row *kept_receipts;
+    size_t kept_acknowledged, kept_receipt_count, receipts_cap;
 };
