@@ -129,11 +129,19 @@ void store_reopen(struct store *store)
     assert_int_equal(db_open(&store->mariadb.config, &store->db), OK);
 }
 
-void store_submit(struct store *store, const struct op_kind *kind, struct str key, struct db_op *op)
+bool store_try_submit(struct store *store, const struct op_kind *kind, struct str key,
+                      struct db_op *op)
 {
     op_init(op, kind, store->loop, store->deadline_ms, store_done);
-    assert_int_equal(db_submit(store->db, key, op), OK);
-    store->pending++;
+    enum err err = db_submit(store->db, key, op);
+    assert_true(err == OK || err == ERR_BUSY);
+    store->pending += err == OK;
+    return err == OK;
+}
+
+void store_submit(struct store *store, const struct op_kind *kind, struct str key, struct db_op *op)
+{
+    assert_true(store_try_submit(store, kind, key, op));
 }
 
 void store_wait(struct store *store)

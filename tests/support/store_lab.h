@@ -26,6 +26,8 @@ void store_reopen(struct store *store); /* ends the lanes, starts others */
 /* Several at once; they are likely to share a batch. */
 void store_submit(struct store *store, const struct op_kind *kind, struct str key,
                   struct db_op *op);
+bool store_try_submit(struct store *store, const struct op_kind *kind, struct str key,
+                      struct db_op *op); /* false: the queue is full */
 void store_wait(struct store *store);
 enum err store_run(struct store *store, const struct op_kind *kind, struct str key,
                    struct db_op *op);
