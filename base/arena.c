@@ -31,7 +31,7 @@ enum { ARENA_KEPT_MAX = 256 }; /* 512 KiB a thread */
 
 static _Thread_local struct arena_kept {
     struct arena_block *blocks;
-    size_t count;
+    int count;
 } arena_kept;
 
 static struct arena_block *arena_block_take_kept(void)
