@@ -1,6 +1,10 @@
 """What every story has at hand: a stack of real parts, servers with flags of their own, users."""
 
+import base64
+import hashlib
+import hmac
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -34,6 +38,17 @@ def wait_until(question, timeout=10, what="it"):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not come true in {timeout} s")
         time.sleep(0.01)
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def mint(key, claims, header=None):
+    """A JWT, signed with HMAC-SHA256 whatever its header says."""
+    parts = [{"alg": "HS256", "typ": "JWT"} if header is None else header, claims]
+    signed = b".".join(base64url(json.dumps(part).encode()) for part in parts)
+    return (signed + b"." + base64url(hmac.new(key, signed, hashlib.sha256).digest())).decode()
 
 
 class Stack:
@@ -73,8 +88,9 @@ class Server:
 
     of_this_thread = threading.local()  # .started: what the running story has started
 
-    def __init__(self, stack, *flags, redis=True, environment=None):
-        self.stack, self.flags = stack, flags
+    def __init__(self, stack, *flags, redis=True, key=None, environment=None):
+        """With a key there is no --dev and no login: users bring tokens signed with it."""
+        self.stack, self.flags, self.key = stack, flags, key
         self.environment = dict(os.environ, **(environment or {}))
         self.redis = redis
         self.port, self.admin_port = free_port(), free_port()
@@ -87,7 +103,7 @@ class Server:
 
     def start(self):
         command = [
-            self.stack.parleyd, "serve", "--dev",
+            self.stack.parleyd, "serve", self.key_flag(),
             f"--listen=127.0.0.1:{self.port}", f"--admin-listen=127.0.0.1:{self.admin_port}",
             f"--db-socket={self.stack.var}/mariadbd.sock", "--db-user=parley", "--db-name=parley",
         ]
@@ -98,6 +114,14 @@ class Server:
                                             stderr=log, env=self.environment)
         line = self.process.stdout.readline()
         assert line.startswith(b"ready "), f"no ready line but {line!r}: {self.log()[-3000:]}"
+
+    def key_flag(self):
+        if self.key is None:
+            return "--dev"
+        path = os.path.join(self.stack.var, f"key-{self.port}")
+        with open(path, "wb") as f:
+            f.write(self.key)
+        return f"--token-key-file={path}"
 
     @property
     def address(self):
@@ -153,12 +177,14 @@ class User:
         self.id = name or f"user-{os.getpid()}-{next(names)}"
         self.device = device
         self.connection = None
-        body = dict(login, userId=self.id)
-        if device:
-            body["device_id"] = device
-        answer = self.call("POST", "/login", body, token=None)
-        assert answer.status == 200, answer
-        self.token = answer.json["token"]
+        claims = {"device_id": device} if device else {}
+        if server.key is None:
+            answer = self.call("POST", "/login", dict(claims, userId=self.id, **login), token=None)
+            assert answer.status == 200, answer
+            self.token = answer.json["token"]
+        else:
+            expires = int(time.time()) + login.pop("ttl_s", 3600)
+            self.token = mint(server.key, dict(claims, sub=self.id, exp=expires, **login))
 
     def fields(self, fields=None, token=True):
         own = {"Authorization": f"Bearer {self.token}"} if token is True else {}

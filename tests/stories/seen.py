@@ -16,10 +16,11 @@ NOT_ON_DEMAND = {"internal", "busy", "draining", "uncertain"}
 
 
 def note(method, path, response):
+    is_problem = (response.field("Content-Type") or "").startswith("application/problem+json")
     with lock:
         if 200 <= response.status < 300:
             calls.add((method, path.split("?")[0]))
-        if (response.field("Content-Type") or "").startswith("application/problem+json"):
+        if is_problem and method != "HEAD":
             codes.setdefault(response.json["code"], set()).add(response.status)
 
 
