@@ -25,7 +25,10 @@ stack_begin() {
     export VAR PORT ADMIN_PORT PARLEYD PARLEYD_FLAGS
     trap stack_end EXIT
     trap 'exit 130' INT TERM
-    stack up && stack start parleyd || exit 1
+    if ! stack up || ! stack start parleyd; then
+        KEEP=1 # its logs say why
+        exit 1
+    fi
     export BASE_URL=http://127.0.0.1:$PORT
     export ADMIN_URL=http://127.0.0.1:$ADMIN_PORT
 }
