@@ -368,6 +368,16 @@ static void ack_init(struct ack_batch *acks, struct batch *batch, struct db_op *
 
 /* ---- what has changed ---- */
 
+/* MariaDB 10.11 reads the whole table for a DELETE or UPDATE whose row-IN list has one pair, and
+ * waits for every lock on its way; two pairs, even the same one twice, take the key. */
+static size_t ack_pad_pairs(struct value *pairs, size_t count)
+{
+    if (count != 1) return count;
+    pairs[2] = pairs[0];
+    pairs[3] = pairs[1];
+    return 2;
+}
+
 static enum err ack_write_masks(struct ack_batch *acks, struct value *values, uint32_t mask)
 {
     size_t count = 0, head = mask == 0 ? 0 : 1; /* a DELETE has no mask to set */
@@ -382,6 +392,7 @@ static enum err ack_write_masks(struct ack_batch *acks, struct value *values, ui
             count++;
         }
         if (count == 0 || (count < ACK_SLICE && row->next)) continue;
+        count = ack_pad_pairs(values + head, count);
         err = stmt_run(acks->batch->conn, stmt, values, head + 2 * count, NULL);
         count = 0;
     }
