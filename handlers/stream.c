@@ -90,7 +90,8 @@ static void stream_arm(struct stream *stream)
 {
     int64_t now_ms = clock_mono_ms(), wall_s = clock_wall_ms() / 1000;
     int64_t in_ms = MIN(stream->ping_at_ms, stream->end_at_ms) - now_ms;
-    int64_t auth_at_s = stream->reauth_at_s ? stream->reauth_at_s : stream->expires_at_s;
+    bool may_tell = stream->reauth_at_s && stream->is_flushed;
+    int64_t auth_at_s = may_tell ? stream->reauth_at_s : stream->expires_at_s;
     in_ms = MIN(in_ms, (auth_at_s - wall_s) * 1000);
     loop_timer_set(stream->delivery.app->api.loop, &stream->timer, MAX(in_ms, 1));
 }
@@ -109,8 +110,8 @@ static void stream_ping(struct stream *stream)
 static void stream_reauth(struct stream *stream)
 {
     struct buf sse;
+    if (!stream->is_flushed) return; /* it is told at a heartbeat, once the socket has drained */
     stream->reauth_at_s = 0;
-    if (!stream->is_flushed) return;
     buf_init(&sse, STREAM_BYE_LEN_MAX);
     frame_reauth(&sse, stream->expires_at_s);
     stream_write(stream, buf_str(&sse));
@@ -309,7 +310,9 @@ static void stream_paged(struct delivery *delivery, const struct inbox_page *pag
         stream_bye(stream, "busy");
         return;
     }
-    if (stream->bye) return; /* the socket is not empty yet; then the bye goes out */
+    /* A ping filled the socket meanwhile, or a bye waits for it to drain: what is not shown now is
+     * read again then. */
+    if (!stream->is_flushed) return;
     if (page->epoch_out != delivery->epoch) {
         stream_restart(stream, page->epoch_out);
         return;

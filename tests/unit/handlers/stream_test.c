@@ -1,0 +1,639 @@
+/* A stream's life, from its opening to each of its ends. */
+#include "handlers/delivery.h"
+#include "handlers/resources.h"
+#include "tests/unit/handlers/lab.h"
+
+static const char *const stream_head = "GET /chat/app/stream";
+
+static bool sent(const struct call *call, const char *part)
+{
+    return str_holds(buf_str(&call->sent), part);
+}
+
+/* How often `part` was written. */
+static int sent_count(const struct call *call, const char *part)
+{
+    struct str rest = buf_str(&call->sent);
+    int count = 0;
+    for (const char *at; rest.len && (at = memmem(rest.ptr, rest.len, part, strlen(part)));)
+        rest = str_from(rest, (size_t)(at - rest.ptr) + 1), count++;
+    return count;
+}
+
+/* What was sent up to now is not looked at again. */
+static void forget_sent(struct call *call)
+{
+    buf_clear(&call->sent);
+}
+
+/* The store's answer to the open: the inbox stands at `newest`, the page holds first..last. */
+static void open_answer(uint64_t first, uint64_t last, uint64_t newest, bool more)
+{
+    struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
+    open->epoch_out = LAB_EPOCH;
+    open->newest_seq_out = newest;
+    open->slot_out = 3;
+    open->after_seq_out = first - 1;
+    open->row_count_out = (size_t)(last + 1 - first);
+    if (open->row_count_out) open->rows_out = lab_rows(&open->op, first, last);
+    open->more_out = more;
+    lab_answer(OK);
+}
+
+static void page_answer(uint64_t first, uint64_t last, uint64_t newest, bool more)
+{
+    struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
+    page->epoch_out = LAB_EPOCH;
+    page->newest_seq_out = newest;
+    page->row_count_out = (size_t)(last + 1 - first);
+    if (page->row_count_out) page->rows_out = lab_rows(&page->op, first, last);
+    page->more_out = more;
+    lab_answer(OK);
+}
+
+/* A stream that has joined and asked the store to open its device. */
+static struct call *stream_asked(const char *head)
+{
+    struct call *call = lab_call(head, NULL);
+    LAB_UNTIL(lab.op_count > 0);
+    return call;
+}
+
+/* A stream that is live after seq 40. */
+static struct call *stream_live(void)
+{
+    struct call *call = stream_asked(stream_head);
+    open_answer(41, 40, 40, false);
+    assert_true(sent(call, "event: hello\n"));
+    forget_sent(call);
+    return call;
+}
+
+/* Whole and over, with these last words. */
+static void assert_bye(struct call *call, const char *reason)
+{
+    char want[64];
+    snprintf(want, sizeof(want), "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"%s\",", reason);
+    LAB_UNTIL(call->ends == 1);
+    if (!sent(call, want)) fail_msg("not %s: %.*s", want, STR_FMT(buf_str(&call->sent)));
+    assert_int_equal(call->opens, 1);
+    assert_int_equal(call->replies, 0);
+    assert_true(call_is_over(call));
+}
+
+/* --- opening --- */
+
+static void test_stream_subscribes_then_opens_its_device(void **state UNUSED)
+{
+    struct call *call = lab_call("GET /chat/app/stream?cursor=7.41", NULL);
+    assert_int_equal(lab.submits, 0);
+    assert_int_equal(metrics_value(METRIC_STREAMS), 1);
+    LAB_UNTIL(lab.op_count > 0);
+    struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
+    assert_string_equal(lab.key, "ann");
+    assert_str(open->user_id, "ann");
+    assert_str(open->device_id, "phone");
+    assert_int_equal(open->cursor, CURSOR_AT);
+    assert_int_equal(open->epoch, 7);
+    assert_int_equal(open->seq, 41);
+    assert_int_equal(open->limit, 200);
+    assert_int_equal(call->opens, 0);
+}
+
+static void test_stream_takes_its_cursor_where_it_stands(void **state UNUSED)
+{
+    static const struct {
+        const char *head;
+        enum cursor_kind kind;
+        uint64_t seq;
+    } cases[] = {
+        {"GET /chat/app/stream", CURSOR_NONE, 0},
+        {"GET /chat/app/stream?cursor=", CURSOR_NONE, 0},
+        {"GET /chat/app/stream?cursor=7.1", CURSOR_AT, 1},
+        {"GET /chat/app/stream?last_event_id=7.2", CURSOR_AT, 2},
+        {"GET /chat/app/stream?last_event_id=7.2&cursor=7.1", CURSOR_AT, 1},
+        {"GET /chat/app/stream?cursor=7.1\nLast-Event-ID: 7.3", CURSOR_AT, 3},
+        {"GET /chat/app/stream?cursor=7.1\nLast-Event-ID: ", CURSOR_AT, 1},
+        {"GET /chat/app/stream?cursor=seven", CURSOR_UNKNOWN, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct call *call = stream_asked(cases[i].head);
+        struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
+        assert_int_equal(open->cursor, cases[i].kind);
+        assert_int_equal(open->seq, cases[i].seq);
+        call_leaves(call);
+        lab_answer(OK);
+    }
+}
+
+static void test_parameter_given_twice_is_a_fault(void **state UNUSED)
+{
+    assert_problem(lab_call("GET /chat/app/stream?cursor=7.1&cursor=7.2", NULL), ERR_FIELD,
+                   "cursor");
+    assert_problem(lab_call("GET /chat/app/stream?last_event_id=1&last_event_id=2", NULL),
+                   ERR_FIELD, "last_event_id");
+}
+
+static void test_hello_and_first_page_are_one_flush(void **state UNUSED)
+{
+    struct call *call = stream_asked("GET /chat/app/stream?cursor=7.40");
+    open_answer(41, 43, 43, false);
+    assert_int_equal(call->opens, 1);
+    assert_string_equal(call->ex->reply.content_type, "text/event-stream");
+    assert_true(sent(call, "event: hello\ndata: {\"type\":\"hello\",\"cursor\":\"7.40\","
+                           "\"heartbeat_s\":15,\"lifetime_s\":"));
+    assert_true(sent(call, "\"server_time\":1700000000}\n\n"
+                           "id: 7.41\nevent: incoming_message\ndata: {"));
+    assert_true(sent(call, "text 43."));
+    assert_false(sent(call, "event: reset"));
+    assert_int_equal(lab.op_count, 0);
+    assert_int_equal(metrics_value(METRIC_STREAMS), 1);
+}
+
+static void test_head_forbids_caches_and_buffers(void **state UNUSED)
+{
+    struct call *call = lab_call(stream_head, NULL);
+    assert_field(call, "Cache-Control: no-store, no-transform\r\n");
+    assert_field(call, "X-Accel-Buffering: no\r\n");
+}
+
+static void test_cursor_that_is_no_good_is_told_right_after_hello(void **state UNUSED)
+{
+    static const struct {
+        enum inbox_reset reset;
+        const char *want;
+    } cases[] = {
+        {RESET_EPOCH, "id:\nevent: reset\ndata: {\"type\":\"reset\",\"reason\":\"epoch\"}\n\n"},
+        {RESET_UNKNOWN_CURSOR,
+         "id:\nevent: reset\ndata: {\"type\":\"reset\",\"reason\":\"unknown_cursor\"}\n\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct call *call = stream_asked("GET /chat/app/stream?cursor=9.9");
+        LAB_OP(device_open, DEVICE_OPEN)->reset_out = cases[i].reset;
+        open_answer(1, 1, 1, false);
+        assert_true(sent(call, cases[i].want));
+        assert_true(sent(call, "text 1."));
+        call_leaves(call);
+    }
+}
+
+static void test_store_that_cannot_serve_gives_a_whole_stream(void **state UNUSED)
+{
+    static const enum err errs[] = {ERR_UNAVAILABLE, ERR_UNCERTAIN, ERR_INTERNAL};
+    for (size_t i = 0; i < ARRAY_LEN(errs); i++) {
+        struct call *call = stream_asked(stream_head);
+        lab_answer(errs[i]);
+        assert_bye(call, "busy");
+    }
+    lab.submit_err = ERR_BUSY;
+    struct call *call = lab_call(stream_head, NULL);
+    assert_bye(call, "busy");
+}
+
+static void test_seventeenth_device_is_a_problem(void **state UNUSED)
+{
+    struct call *call = stream_asked(stream_head);
+    lab_answer(ERR_TOO_MANY_DEVICES);
+    assert_problem(call, ERR_TOO_MANY_DEVICES, NULL);
+}
+
+static void test_draining_server_says_busy_at_once(void **state UNUSED)
+{
+    lab.app.api.is_draining = true;
+    struct call *call = lab_call(stream_head, NULL);
+    assert_bye(call, "busy");
+    assert_int_equal(lab.submits, 0);
+}
+
+/* --- catching up and being live --- */
+
+static void test_backlog_is_paged_until_its_end(void **state UNUSED)
+{
+    struct call *call = stream_asked("GET /chat/app/stream?cursor=7.0");
+    open_answer(1, 200, 450, true);
+    struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
+    assert_int_equal(page->after_seq, 200);
+    assert_int_equal(page->slot, 3);
+    assert_int_equal(page->limit, 200);
+    assert_str(page->user_id, "ann");
+    page_answer(201, 400, 450, true);
+    assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 400);
+    page_answer(401, 450, 450, false);
+    assert_int_equal(lab.op_count, 0);
+    assert_int_equal(sent_count(call, "event: incoming_message\n"), 450);
+    lab_publish("ann", 451);
+    LAB_UNTIL(sent(call, "{\"seq\":451}"));
+    assert_int_equal(lab.op_count, 0);
+}
+
+static void test_event_between_page_and_live_is_not_lost(void **state UNUSED)
+{
+    struct call *call = stream_asked(stream_head);
+    lab_publish("ann", 41);
+    open_answer(41, 40, 40, false);
+    LAB_UNTIL(sent(call, "{\"seq\":41}"));
+    assert_int_equal(lab.op_count, 0);
+}
+
+static void test_live_event_is_written_as_published(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    int64_t before = metrics_value(METRIC_PUSHED);
+    lab_publish("ann", 41);
+    LAB_UNTIL(call->sent.len > 0);
+    assert_str(buf_str(&call->sent), "id: 7.41\nevent: x\ndata: {\"seq\":41}\n\n");
+    assert_int_equal(metrics_value(METRIC_PUSHED), before + 1);
+}
+
+static void test_several_events_are_one_write(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    call->is_clogged = true; /* a second write would be a fault */
+    lab_publish("ann", 41);
+    lab_publish("ann", 42);
+    lab_publish("ann", 43);
+    LAB_UNTIL(call->sent.len > 0);
+    assert_int_equal(sent_count(call, "event: x\n"), 3);
+}
+
+static void test_missing_seq_sends_the_stream_back_to_the_store(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    int64_t before = metrics_value(METRIC_CATCHUPS);
+    lab_publish("ann", 42);
+    LAB_UNTIL(lab.op_count > 0);
+    assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 40);
+    assert_int_equal(metrics_value(METRIC_CATCHUPS), before + 1);
+    page_answer(41, 42, 42, false);
+    assert_true(sent(call, "text 41."));
+    forget_sent(call);
+    lab_publish("ann", 43);
+    LAB_UNTIL(call->sent.len > 0);
+    assert_str(buf_str(&call->sent), "id: 7.43\nevent: x\ndata: {\"seq\":43}\n\n");
+}
+
+static void test_clogged_socket_is_written_to_once_and_goes_on(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    lab_publish("ann", 41);
+    LAB_UNTIL(call->is_full);
+    lab_publish("ann", 42);
+    lab_publish("ann", 43);
+    lab_turn(3);
+    assert_int_equal(sent_count(call, "event: x\n"), 1);
+    call_drains(call);
+    assert_int_equal(sent_count(call, "event: x\n"), 3);
+    call_drains(call); /* nothing is there: nothing is written */
+    assert_int_equal(sent_count(call, "event: x\n"), 3);
+}
+
+static void test_reader_far_behind_costs_a_mailbox_and_reads_again(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    lab_publish("ann", 41);
+    LAB_UNTIL(call->is_full);
+    for (uint64_t seq = 42; seq <= 42 + MAILBOX_EVENTS_MAX; seq++)
+        lab_publish("ann", seq);
+    lab_turn(2);
+    assert_int_equal(lab.op_count, 0); /* not before the socket has drained */
+    call_drains(call);
+    assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 41);
+    page_answer(42, 241, 42 + MAILBOX_EVENTS_MAX, true);
+    page_answer(242, 42 + MAILBOX_EVENTS_MAX, 42 + MAILBOX_EVENTS_MAX, false);
+    assert_int_equal(sent_count(call, "event: incoming_message\n"), MAILBOX_EVENTS_MAX + 1);
+}
+
+static void test_large_events_are_flushed_in_pieces(void **state UNUSED)
+{
+    enum { LEN = 30 * 1024, COUNT = 5 };
+    struct call *call = stream_live();
+    char *text = calloc(1, LEN + 64);
+    for (uint64_t seq = 41; seq < 41 + COUNT; seq++) {
+        int at = snprintf(text, 64, "id: 7.%llu\nevent: large\ndata: ", (unsigned long long)seq);
+        memset(text + at, 'x', LEN);
+        memcpy(text + at + LEN, "\n\n", 2);
+        struct str sse = str_of(text, (size_t)at + LEN + 2);
+        struct event *event = event_new(
+            &(struct event_parts){.epoch = LAB_EPOCH, .seq = seq, .sse = sse, .json = sse});
+        hub_publish(lab.app.api.hub, STR("ann"), event);
+        event_release(event);
+    }
+    free(text);
+    call->is_clogged = true;
+    LAB_UNTIL(call->is_full);
+    assert_int_equal(sent_count(call, "event: large"), 3);
+    call_drains(call);
+    assert_int_equal(sent_count(call, "event: large"), COUNT);
+}
+
+static void test_next_page_waits_for_the_socket(void **state UNUSED)
+{
+    struct call *call = stream_asked(stream_head);
+    call->is_clogged = true;
+    open_answer(1, 200, 201, true);
+    assert_int_equal(lab.op_count, 0);
+    call_drains(call);
+    page_answer(201, 201, 201, false);
+    assert_true(sent(call, "text 201."));
+}
+
+static void test_page_that_meets_a_clogged_socket_is_read_again(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 10;
+    struct call *call = stream_asked(stream_head);
+    open_answer(1, 200, 201, true);
+    call->is_clogged = true;
+    LAB_UNTIL(call->is_full); /* by a ping, while the page is being read */
+    assert_true(sent(call, "event: ping\n"));
+    page_answer(201, 201, 201, false);
+    assert_false(sent(call, "text 201."));
+    assert_int_equal(lab.op_count, 0);
+    call_drains(call);
+    assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 200);
+    page_answer(201, 201, 201, false);
+    assert_int_equal(sent_count(call, "text 201."), 1);
+}
+
+static void test_page_of_another_epoch_begins_anew(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    lab_publish("ann", 42);
+    LAB_UNTIL(lab.op_count > 0);
+    LAB_OP(inbox_page, INBOX_PAGE)->epoch_out = 8;
+    LAB_OP(inbox_page, INBOX_PAGE)->newest_seq_out = 2;
+    lab_answer(OK);
+    assert_str(buf_str(&call->sent),
+               "id:\nevent: reset\ndata: {\"type\":\"reset\",\"reason\":\"epoch\"}\n\n");
+    struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
+    assert_int_equal(page->after_seq, 0);
+    page->epoch_out = 8;
+    page->newest_seq_out = 2;
+    lab_answer(OK);
+    forget_sent(call);
+    lab_publish_row("ann", INBOX_MESSAGE, 8, 3);
+    LAB_UNTIL(call->sent.len > 0);
+    assert_str(buf_str(&call->sent), "id: 8.3\nevent: x\ndata: {\"seq\":3}\n\n");
+}
+
+static void test_page_that_fails_says_busy(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    lab_publish("ann", 42);
+    LAB_UNTIL(lab.op_count > 0);
+    lab_answer(ERR_UNAVAILABLE);
+    assert_bye(call, "busy");
+    lab.user_id = STR("eve");
+    call = stream_live();
+    lab.submit_err = ERR_BUSY;
+    lab_publish("eve", 42);
+    assert_bye(call, "busy");
+}
+
+static void test_shown_receipts_are_noted_for_confirmation(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    lab_publish_row("ann", INBOX_RECEIPT, LAB_EPOCH, 41);
+    lab_publish("ann", 42);
+    LAB_UNTIL(sent(call, "{\"seq\":42}"));
+    struct hub_device *device = hub_device(lab.app.api.hub, STR("ann"), STR("phone"));
+    assert_true(device->is_open);
+    assert_int_equal(device->slot, 3);
+    assert_int_equal(device->confirm_seq, 41);
+}
+
+/* --- the stream's own events --- */
+
+static void test_stream_pings(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 10;
+    struct call *call = stream_live();
+    LAB_UNTIL(sent_count(call, "event: ping\n") >= 2);
+    assert_true(
+        sent(call, "event: ping\ndata: {\"type\":\"ping\",\"server_time\":1700000000}\n\n"));
+}
+
+static void test_clogged_stream_is_not_pinged(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 5;
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    LAB_UNTIL(call->is_full);
+    forget_sent(call);
+    lab_turn(20);
+    assert_int_equal(call->sent.len, 0);
+}
+
+static void test_token_about_to_end_is_told_once(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 10;
+    struct call *call = stream_live();
+    LAB_UNTIL(sent(call, "event: ping\n"));
+    assert_false(sent(call, "event: reauth\n"));
+    clock_wall_set((lab.expires_at_s - 60) * 1000);
+    LAB_UNTIL(
+        sent(call, "event: reauth\ndata: {\"type\":\"reauth\",\"expires_at\":1700003600}\n\n"));
+    forget_sent(call);
+    LAB_UNTIL(sent_count(call, "event: ping\n") >= 2);
+    assert_false(sent(call, "event: reauth\n"));
+}
+
+static void test_reauth_waits_for_the_socket(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 5;
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    LAB_UNTIL(call->is_full);
+    clock_wall_set((lab.expires_at_s - 60) * 1000);
+    lab_turn(15);
+    assert_false(sent(call, "event: reauth\n"));
+    call_drains(call);
+    LAB_UNTIL(sent(call, "event: reauth\n"));
+}
+
+static void test_token_that_ended_ends_the_stream(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 10;
+    struct call *call = stream_live();
+    clock_wall_set(lab.expires_at_s * 1000);
+    assert_bye(call, "expired");
+}
+
+static void test_life_ends_within_its_jitter(void **state UNUSED)
+{
+    lab.config.lifetime_ms = 50;
+    struct call *call = stream_live();
+    int64_t opened_ms = clock_mono_ms();
+    assert_bye(call, "lifetime");
+    assert_true(clock_mono_ms() - opened_ms >= 39);
+}
+
+/* --- ends --- */
+
+static void test_newer_stream_of_the_device_displaces_the_older(void **state UNUSED)
+{
+    struct call *old = stream_live();
+    lab.device_id = STR("pad");
+    struct call *other = stream_live();
+    lab.device_id = STR("phone");
+    struct call *newer = stream_live();
+    assert_bye(old, "displaced");
+    struct str rest = buf_str(&old->sent);
+    uint64_t retry_ms;
+    str_cut(&rest, ' ');
+    assert_true(str_to_u64(str_cut(&rest, '\n'), 100000, &retry_ms));
+    assert_true(retry_ms >= 60000);
+    assert_int_equal(other->ends + newer->ends, 0);
+}
+
+static void test_forgotten_and_erased_say_so(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    assert_bye(call, "forgotten");
+    call = stream_live();
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR_NONE, DISMISSED_ERASED);
+    assert_bye(call, "erased");
+}
+
+static void test_dismissed_before_its_head_is_a_whole_stream(void **state UNUSED)
+{
+    struct call *call = stream_asked(stream_head);
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    assert_bye(call, "busy");
+    lab_answer(OK); /* nobody waits for it any more */
+}
+
+static void test_bye_waits_for_the_socket(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    lab_publish("ann", 41);
+    LAB_UNTIL(call->is_full);
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    lab_turn(3);
+    assert_int_equal(call->ends, 0);
+    call_drains(call);
+    assert_bye(call, "forgotten");
+}
+
+static void test_page_behind_a_waiting_bye_is_dropped(void **state UNUSED)
+{
+    lab.config.heartbeat_ms = 10;
+    struct call *call = stream_asked(stream_head);
+    open_answer(1, 200, 201, true);
+    call->is_clogged = true;
+    LAB_UNTIL(call->is_full);
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    lab_turn(2);
+    page_answer(201, 201, 201, false);
+    assert_int_equal(lab.op_count, 0);
+    call_drains(call);
+    assert_bye(call, "forgotten");
+    assert_false(sent(call, "text 201."));
+}
+
+static void test_drain_ends_streams_within_its_time(void **state UNUSED)
+{
+    struct call *live = stream_live();
+    lab.device_id = STR("pad");
+    struct call *asked = stream_asked(stream_head);
+    delivery_drain_all(&lab.app, 20);
+    assert_bye(asked, "busy");
+    assert_bye(live, "drain");
+    lab_answer(OK);
+}
+
+static void test_drain_without_time_is_at_once(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    delivery_drain_all(&lab.app, 0);
+    assert_bye(call, "drain");
+}
+
+static void test_client_may_leave_at_any_moment(void **state UNUSED)
+{
+    struct call *call = lab_call(stream_head, NULL);
+    call_leaves(call); /* joining */
+    lab_turn(2);
+    assert_int_equal(lab.submits, 0);
+
+    call = stream_asked(stream_head);
+    call_leaves(call); /* opening */
+    open_answer(1, 1, 1, false);
+    assert_int_equal(call->opens + call->replies, 0);
+
+    call = stream_asked(stream_head);
+    open_answer(1, 200, 300, true);
+    forget_sent(call);
+    call_leaves(call); /* catching up */
+    page_answer(201, 300, 300, false);
+    assert_int_equal(call->sent.len, 0);
+
+    call = stream_live();
+    lab_publish("ann", 41);
+    call_leaves(call); /* live, with an event on its way */
+    lab_turn(2);
+    assert_int_equal(call->sent.len, 0);
+    assert_int_equal(call->ends, 0);
+
+    call = stream_live();
+    call->is_clogged = true;
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    call_leaves(call); /* dismissed and not told yet */
+    lab_turn(2);
+    assert_int_equal(metrics_value(METRIC_STREAMS), 0);
+}
+
+static void test_client_gone_before_the_handler_opens_nothing(void **state UNUSED)
+{
+    struct call *call = lab_call(stream_head, NULL);
+    call_leaves(call);
+    stream_get(call->ex);
+    assert_int_equal(metrics_value(METRIC_STREAMS), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAB_CASE(test_stream_subscribes_then_opens_its_device),
+        LAB_CASE(test_stream_takes_its_cursor_where_it_stands),
+        LAB_CASE(test_parameter_given_twice_is_a_fault),
+        LAB_CASE(test_hello_and_first_page_are_one_flush),
+        LAB_CASE(test_head_forbids_caches_and_buffers),
+        LAB_CASE(test_cursor_that_is_no_good_is_told_right_after_hello),
+        LAB_CASE(test_store_that_cannot_serve_gives_a_whole_stream),
+        LAB_CASE(test_seventeenth_device_is_a_problem),
+        LAB_CASE(test_draining_server_says_busy_at_once),
+        LAB_CASE(test_backlog_is_paged_until_its_end),
+        LAB_CASE(test_event_between_page_and_live_is_not_lost),
+        LAB_CASE(test_live_event_is_written_as_published),
+        LAB_CASE(test_several_events_are_one_write),
+        LAB_CASE(test_missing_seq_sends_the_stream_back_to_the_store),
+        LAB_CASE(test_clogged_socket_is_written_to_once_and_goes_on),
+        LAB_CASE(test_reader_far_behind_costs_a_mailbox_and_reads_again),
+        LAB_CASE(test_large_events_are_flushed_in_pieces),
+        LAB_CASE(test_next_page_waits_for_the_socket),
+        LAB_CASE(test_page_that_meets_a_clogged_socket_is_read_again),
+        LAB_CASE(test_page_of_another_epoch_begins_anew),
+        LAB_CASE(test_page_that_fails_says_busy),
+        LAB_CASE(test_shown_receipts_are_noted_for_confirmation),
+        LAB_CASE(test_stream_pings),
+        LAB_CASE(test_clogged_stream_is_not_pinged),
+        LAB_CASE(test_token_about_to_end_is_told_once),
+        LAB_CASE(test_reauth_waits_for_the_socket),
+        LAB_CASE(test_token_that_ended_ends_the_stream),
+        LAB_CASE(test_life_ends_within_its_jitter),
+        LAB_CASE(test_newer_stream_of_the_device_displaces_the_older),
+        LAB_CASE(test_forgotten_and_erased_say_so),
+        LAB_CASE(test_dismissed_before_its_head_is_a_whole_stream),
+        LAB_CASE(test_bye_waits_for_the_socket),
+        LAB_CASE(test_page_behind_a_waiting_bye_is_dropped),
+        LAB_CASE(test_drain_ends_streams_within_its_time),
+        LAB_CASE(test_drain_without_time_is_at_once),
+        LAB_CASE(test_client_may_leave_at_any_moment),
+        LAB_CASE(test_client_gone_before_the_handler_opens_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
