@@ -39,7 +39,7 @@ count() { echo "$1 $2" >>"$results"; }
 unit_run() { # PROGRAM: its verdict in one line, all it said if it failed; in a subshell of its own
     local program=$1 log status passed failed started=$EPOCHREALTIME
     log=$(mktemp "$work/unit.XXXXXX")
-    timeout 300 "$program" >"$log" 2>&1 </dev/null
+    timeout 150 "$program" >"$log" 2>&1 </dev/null
     status=$?
     passed=$(awk '/^\[  PASSED  \]/ { n += $4 } END { print n + 0 }' "$log")
     failed=$(awk '/^\[  FAILED  \] [A-Za-z_]*: [0-9]+ test\(s\)/ { n += $5 } END { print n + 0 }' "$log")
@@ -72,20 +72,36 @@ units_run() { # BUILD
     wait
 }
 
-stories_run() { # BUILD FLAG...: their own closing line is taken over
-    [ -f tests/stories/run.py ] || return 0
-    local build=$1 line status
-    shift
-    timeout --foreground -s INT 900 /usr/bin/python3 tests/stories/run.py --parleyd "$build/parleyd" "$@" 2>&1 |
-        tee "$work/stories" | grep -vE '^[0-9]+ passed, [0-9]+ failed$'
-    status=${PIPESTATUS[0]}
-    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$work/stories" | tail -n 1)
+counted_run() { # COMMAND...: one that closes with `N passed, N failed`; that line is taken over
+    "$@" 2>&1 | tee "$work/counted" | grep -vE '^[0-9]+ passed, [0-9]+ failed$'
+    local status=${PIPESTATUS[0]} line
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$work/counted" | tail -n 1)
     if [ -n "$line" ]; then
         count "$(cut -d' ' -f1 <<<"$line")" "$(cut -d' ' -f3 <<<"$line")"
     elif [ "$status" -ne 0 ]; then
-        say "FAIL the stories ended with $status before their closing line"
+        say "FAIL $* ended with $status before its closing line"
         count 0 1
     fi
+}
+
+stories_run() { # BUILD FLAG...
+    local build=$1
+    shift
+    counted_run timeout --foreground -s INT 900 /usr/bin/python3 tests/stories/run.py \
+        --parleyd "$build/parleyd" "$@"
+}
+
+readme_run() { # the README's walk, as printed, on a stack of its own
+    local port
+    port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    export PORT=$port ADMIN_PORT=0 PARLEYD=build/gcc/parleyd
+    if stack up && stack start parleyd; then
+        counted_run tests/readme.sh "$port"
+    else
+        count 0 1
+    fi
+    stack kill parleyd
+    unset PORT ADMIN_PORT PARLEYD
 }
 
 # --- the stages -----------------------------------------------------------------------------------
@@ -102,6 +118,7 @@ build() { # MAKE-VARIABLE...: everything, quietly
 stage_plain() {
     build || return
     units_run build/gcc
+    readme_run
     stories_run build/gcc
 }
 
