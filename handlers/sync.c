@@ -241,7 +241,7 @@ static void poll_dismissed(struct delivery *delivery, enum dismissal why)
 static void poll_drain(struct delivery *delivery, int64_t in_ms)
 {
     struct poll *poll = poll_of(delivery);
-    if (delivery->state == DELIVERY_LIVE)
+    if (delivery->state == DELIVERY_LIVE || delivery->state == DELIVERY_CATCHUP)
         loop_timer_set(delivery->app->api.loop, &poll->timer, MAX(in_ms, 1));
     else
         poll->wait_ms = 0;
@@ -292,12 +292,14 @@ static bool sync_read_number(struct exchange *ex, struct str name, int64_t min, 
     return false;
 }
 
-/* `Prefer: wait=n` (RFC 7240), one preference of a list; what is malformed is ignored. */
+/* `Prefer: wait=n` (RFC 7240), one preference of a list, its parameters and what is malformed
+ * ignored. */
 static bool sync_read_prefer(struct exchange *ex, int64_t *wait_s_out)
 {
     struct str rest = exchange_header(ex, STR("Prefer"));
     while (rest.ptr) {
-        struct str value = str_cut(&rest, ','), name = str_trim(str_cut(&value, '='));
+        struct str parameters = str_cut(&rest, ','), value = str_cut(&parameters, ';');
+        struct str name = str_trim(str_cut(&value, '='));
         if (str_equal_nocase(name, STR("wait")) && value.ptr &&
             sync_number(str_trim(value), 0, SYNC_WAIT_S_MAX, wait_s_out))
             return true;
