@@ -169,6 +169,12 @@ class Server:
         return User(self, name, device, **login)
 
 
+def long(story):
+    """Marks a story that --short leaves out."""
+    story.is_long = True
+    return story
+
+
 class User:
     """A user on one device, logged in, with a connection that is kept alive."""
 

@@ -161,17 +161,18 @@ def story_a_message_is_in_the_next_sync(server):
         cursor = page["cursor"]
 
 
-def story_a_new_waiting_poll_takes_the_place_of_the_old(server):
-    ann, bob = server.user(), server.user()
-    cursor = bob.sync()["cursor"]
-    old = Poll(bob, f"wait=40&cursor={cursor}")
-    waiting(server, 1)
-    new = Poll(bob, f"wait=40&cursor={cursor}")
-    page = old.result()
-    check(page == {"events": [], "cursor": cursor, "more": False, "superseded": True}, page)
-    bob.get("/sync?wait=0")
-    ann.send(bob, "for the new one")
-    check(texts(new.result()) == ["for the new one"], "a poll with wait=0 displaces nothing")
+def story_a_new_waiting_poll_takes_the_place_of_the_old(stack):
+    with Server(stack) as server:
+        ann, bob = server.user(), server.user()
+        cursor = bob.sync()["cursor"]
+        old = Poll(bob, f"wait=40&cursor={cursor}")
+        waiting(server, 1)
+        new = Poll(bob, f"wait=40&cursor={cursor}")
+        page = old.result()
+        check(page == {"events": [], "cursor": cursor, "more": False, "superseded": True}, page)
+        bob.get("/sync?wait=0")
+        ann.send(bob, "for the new one")
+        check(texts(new.result()) == ["for the new one"], "a poll with wait=0 displaces nothing")
 
 
 def story_another_devices_poll_is_left_alone(server):
