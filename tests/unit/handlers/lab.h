@@ -296,10 +296,9 @@ static inline void ear_close(struct ear *ear)
 static inline void assert_heard(struct ear *ear, const char *json)
 {
     struct event *event = mailbox_pop(&ear->listener.mailbox);
-    if (!event && json) fail_msg("silence, not %s", json);
-    if (event && !json) fail_msg("%.*s", STR_FMT(event_json(event)));
-    if (event && !str_equal(event_json(event), str_from_c(json)))
-        fail_msg("%.*s is not %s", STR_FMT(event_json(event)), json);
+    struct str heard = event ? event_json(event) : STR("silence");
+    struct str want = json ? str_from_c(json) : STR("silence");
+    if (!str_equal(heard, want)) fail_msg("%.*s is not %.*s", STR_FMT(heard), STR_FMT(want));
     event_release(event);
 }
 /* A message for a user, as another's send publishes it. */
