@@ -244,9 +244,9 @@ static inline void call_read_head(struct call *call, const char *head)
                      OK);
 }
 
-/* A call that has passed the guard, up to where the handler returns. Heads are written as in the
- * protocol, without a version: "GET /chat/app/sync?wait=1\nPrefer: wait=2". */
-static inline struct call *lab_call(const char *head, const char *body)
+/* A call that has passed the guard and waits for its handler. Heads are written as in the protocol,
+ * without a version: "GET /chat/app/sync?wait=1\nPrefer: wait=2". */
+static inline struct call *lab_call_new(const char *head, const char *body)
 {
     assert_true(lab.call_count < LAB_CALLS_MAX);
     struct call *call = &lab.calls[lab.call_count++];
@@ -261,7 +261,14 @@ static inline struct call *lab_call(const char *head, const char *body)
     ex->caller.device_id = arena_str(&ex->arena, lab.device_id);
     ex->caller.expires_at_s = lab.expires_at_s;
     exchange_enter(ex, EX_HANDLING);
-    lab.app.api.handlers[ex->route->id](ex);
+    return call;
+}
+
+/* The same up to where its handler returns. */
+static inline struct call *lab_call(const char *head, const char *body)
+{
+    struct call *call = lab_call_new(head, body);
+    lab.app.api.handlers[call->ex->route->id](call->ex);
     return call;
 }
 
