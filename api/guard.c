@@ -1,14 +1,19 @@
 /* The checks stand in the order in which their answers win over each other. */
 #include "api/guard.h"
 #include "api/api.h"
+#include "api/frame.h"
 #include "api/json_in.h"
 #include "api/negotiate.h"
 #include "api/reply.h"
 #include "api/url.h"
+#include "base/random.h"
 #include "db/users.h"
 #include <inttypes.h>
 
-enum { GUARD_IGNORED_MAX = 1024 }; /* body bytes that a route without a body reads over */
+enum {
+    GUARD_IGNORED_MAX = 1024, /* body bytes that a route without a body reads over */
+    GUARD_BYE_LEN_MAX = 1024
+};
 
 static void guard_allow(struct exchange *ex, unsigned methods)
 {
@@ -207,13 +212,35 @@ struct guard_ensure { /* in the exchange's arena */
     struct user_ensure user;
 };
 
+/* A stream that cannot be served now is a whole stream all the same: EventSource gives up for ever
+ * on a 5xx. */
+static void guard_refuse_stream(struct exchange *ex)
+{
+    struct buf sse;
+    buf_init(&sse, GUARD_BYE_LEN_MAX);
+    frame_bye(&sse, "busy", 2000 + (int64_t)random_below(13000));
+    reply_stream(ex, "text/event-stream");
+    ex->transport->ops->stream_write(ex->transport, buf_str(&sse));
+    ex->transport->ops->stream_end(ex->transport);
+    buf_done(&sse);
+}
+
+static void guard_run_refused(struct exchange *ex, enum err err)
+{
+    if (ex->is_gone) return;
+    if (ex->route->flags & ROUTE_EVENTS && err_status(err) >= 500)
+        guard_refuse_stream(ex);
+    else
+        reply_error(ex, err);
+}
+
 static void guard_run_ensured(struct db_op *op)
 {
     struct guard_ensure *ensure = container_of(op, struct guard_ensure, user.op);
     struct exchange *ex = ensure->ex;
     if (op->err == OK) users_known_add(ex->api->known, ex->caller.user_id);
     if (op->err != OK)
-        reply_error(ex, op->err);
+        guard_run_refused(ex, op->err);
     else if (!ex->is_gone)
         guard_handle(ex);
     exchange_release(ex);
@@ -231,7 +258,7 @@ static void guard_ensure(struct exchange *ex)
     exchange_hold(ex);
     enum err err = db_submit(api->db, ex->caller.user_id, &ensure->user.op);
     if (err == OK) return;
-    reply_error(ex, err);
+    guard_run_refused(ex, err);
     exchange_release(ex);
 }
 
