@@ -181,8 +181,11 @@ part_came_up() { # PART TEXT SECONDS: until its log says TEXT
 
 part_says_or_died() { log_has "$1" "$2" || ! kill -0 "$(<"$VAR/$1.pid")" 2>/dev/null; }
 
-mariadbd_argv() { # fills the array `mariadbd`; --no-defaults keeps the system's settings out
-    mariadbd=(/usr/sbin/mariadbd --no-defaults "--datadir=$VAR/$1" --performance-schema=OFF
+# A mariadbd that starts removes all temporary tables of its tmpdir, also another one's: each has its
+# own. --no-defaults keeps the system's settings out.
+mariadbd_argv() { # fills the array `mariadbd`
+    mkdir -p "$VAR/tmp"
+    mariadbd=(/usr/sbin/mariadbd --no-defaults "--datadir=$VAR/$1" "--tmpdir=$VAR/tmp" --performance-schema=OFF
         --lc-messages-dir=/usr/share/mysql --skip-log-bin)
     [ "$(id -u)" -ne 0 ] || mariadbd+=(--user=root)
 }
