@@ -120,12 +120,13 @@ class Connection:
             response.body = self.read_exactly(int(length), deadline)
         else:
             response.body = self.read_to_close()
+        seen.note_problem(response)
         return response
 
     def request(self, method, path, body=None, fields=None, timeout=None, version="HTTP/1.1"):
         self.send(render(method, path, body, fields, version))
         response = self.read_response(method, timeout)
-        seen.note(method, path, response)
+        seen.note_call(method, path, response)
         return response
 
 
@@ -178,7 +179,7 @@ class Stream:
         status, head = self.connection.read_head(deadline)
         self.response = Response(status, head, b"")
         if status == 200:
-            seen.note("GET", path, self.response)
+            seen.note_call("GET", path, self.response)
         self.is_chunked = self.response.field("Transfer-Encoding") == "chunked"
         self.text = b""
         self.timeout = timeout

@@ -66,7 +66,15 @@ class Stack:
         script = os.path.join(ROOT, "deploy/dev/stack.sh")
         done = subprocess.run([script, *verb], env=self.environment, capture_output=True, text=True)
         if done.returncode != 0:
-            raise RuntimeError(f"stack.sh {verb}: {done.stdout}{done.stderr}")
+            logs = "".join(self.log_tail(part) for part in ("mariadbd", "redis"))
+            raise RuntimeError(f"stack.sh {verb}: {done.stdout}{done.stderr}{logs}")
+
+    def log_tail(self, part):
+        try:
+            with open(os.path.join(self.var, f"{part}.log"), errors="replace") as f:
+                return f"--- {part}.log\n{f.read()[-2000:]}\n"
+        except FileNotFoundError:
+            return ""
 
     def pid(self, part):
         with open(os.path.join(self.var, f"{part}.pid")) as f:

@@ -15,12 +15,15 @@ INTERNAL = {"config", "system", "lost", "retry", "duplicate", "closed"}
 NOT_ON_DEMAND = {"internal", "busy", "draining", "uncertain"}
 
 
-def note(method, path, response):
-    is_problem = (response.field("Content-Type") or "").startswith("application/problem+json")
-    with lock:
-        if 200 <= response.status < 300:
+def note_call(method, path, response):
+    if 200 <= response.status < 300:
+        with lock:
             calls.add((method, path.split("?")[0]))
-        if is_problem and method != "HEAD":
+
+
+def note_problem(response):
+    if response.body and (response.field("Content-Type") or "").startswith("application/problem+json"):
+        with lock:
             codes.setdefault(response.json["code"], set()).add(response.status)
 
 
