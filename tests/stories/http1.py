@@ -201,7 +201,8 @@ class Stream:
                 raise Closed
             self.text += chunk
         else:
-            self.connection._more(deadline)
+            if not self.connection.read_ahead:
+                self.connection._more(deadline)
             self.text += self.connection.read_ahead
             self.connection.read_ahead = b""
 

@@ -185,7 +185,7 @@ def story_a_token_that_ends_ends_its_stream(server):
 
 
 def story_http_1_0_gets_a_body_that_ends_with_the_connection(server):
-    ann, bob = server.user(), server.user(ttl_s=3)
+    ann, bob = server.user(), server.user()
     for fields in (None, {"Connection": "keep-alive"}):
         with bob.stream(version="HTTP/1.0", fields=fields) as stream:
             check(stream.response.field("Transfer-Encoding") is None, stream.response.fields)
@@ -194,7 +194,7 @@ def story_http_1_0_gets_a_body_that_ends_with_the_connection(server):
             ann.send(bob, "old")
             check(stream.wait_for("incoming_message").json["content"] == "old")
             bob.ack(message_ids=[stream.seen[-1].json["message_id"]])
-    with bob.stream(version="HTTP/1.0") as stream:
+    with server.user(bob.id, ttl_s=2).stream(version="HTTP/1.0") as stream:
         check(stream.wait_for("bye").json["reason"] == "expired")
         check(stream.ends())
 

@@ -78,6 +78,33 @@ def story_a_store_that_hangs_is_told_in_time(trouble):
         check(texts(bob.sync()) == ["x"], "once, whatever became of the first")
 
 
+def story_more_work_than_the_queue_takes_is_refused_at_once(trouble):
+    flags = ("--db-queue-max=4", "--db-lanes=1", "--db-deadline-ms=8000")
+    with Server(trouble, *flags) as server:
+        users = [server.user() for _ in range(24)]
+        for user in users:
+            user.get("/settings")
+        answers = []
+        trouble.signal("mariadbd", signal.SIGSTOP)
+        try:
+            threads = [threading.Thread(target=lambda user=user: answers.append(
+                user.post("/send", {"receiver_id": users[0].id, "content": user.id,
+                                    "message_id_by_client": 1}, timeout=30))) for user in users]
+            for thread in threads:
+                thread.start()
+            wait_until(lambda: answers, 5, "a refusal while the store hangs")
+        finally:
+            trouble.signal("mariadbd", signal.SIGCONT)
+        for thread in threads:
+            thread.join()
+        busy = [a for a in answers if a.status == 503]
+        check(busy and all(a.json["code"] == "busy" for a in busy), answers)
+        check(all(int(a.field("Retry-After")) >= 1 for a in busy))
+        sent = [a for a in answers if a.status == 201]
+        check(len(sent) + len(busy) == 24, answers)
+        check(len(users[0].sync()["events"]) == len(sent), "what was refused was not done")
+
+
 def story_nothing_acknowledged_is_lost_when_the_store_is_killed(trouble):
     with Server(trouble, "--db-deadline-ms=3000") as server:
         bob = server.user()
