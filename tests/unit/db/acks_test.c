@@ -260,6 +260,30 @@ static void test_ack_of_a_long_inbox_takes_several_batches_and_is_whole(void **s
     assert_int_equal(store_rows(store, ann), COUNT);
 }
 
+static void test_longest_acks_by_ids_confirm_every_one(void **state)
+{
+    struct store *store = *state;
+    struct str ann = store_user(store, "ann"), bob = store_user(store, "bob");
+    struct message_add *adds = ARENA_ARRAY(&store->arena, struct message_add, 2 * ACK_IDS_MAX);
+    struct str *ids = ARENA_ARRAY(&store->arena, struct str, 2 * ACK_IDS_MAX);
+    for (size_t i = 0; i < 2 * ACK_IDS_MAX; i++) {
+        adds[i] = store_message(store, ann, bob, STR("hello"));
+        ids[i] = adds[i].message_id;
+        store_submit_message(store, &adds[i]);
+    }
+    store_wait(store);
+    struct ack_add acks[] = {ack_ids(bob, STR("phone"), ids, ACK_IDS_MAX),
+                             ack_ids(bob, STR("phone"), ids + ACK_IDS_MAX, ACK_IDS_MAX)};
+    submit(store, &acks[0]);
+    submit(store, &acks[1]);
+    store_wait(store);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(acks[i].op.err, OK);
+        assert_int_equal(acks[i].acknowledged_out, ACK_IDS_MAX);
+    }
+    assert_int_equal(store_rows(store, bob), 0);
+}
+
 static void test_many_acks_by_many_ids_all_come_through(void **state)
 {
     enum { USERS = 20, COUNT = 700 }; /* more than a batch's budget */
@@ -322,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_ack_makes_its_device),
         cmocka_unit_test(test_ack_of_a_seventeenth_device_is_refused),
         cmocka_unit_test(test_ack_of_a_long_inbox_takes_several_batches_and_is_whole),
+        cmocka_unit_test(test_longest_acks_by_ids_confirm_every_one),
         cmocka_unit_test(test_many_acks_by_many_ids_all_come_through),
         cmocka_unit_test(test_acks_of_short_and_long_inboxes_share_a_batch),
     };
