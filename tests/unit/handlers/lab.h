@@ -156,6 +156,33 @@ static inline struct inbox_row *lab_rows(struct db_op *op, uint64_t first, uint6
     return rows;
 }
 
+/* The oldest op opens a device: its inbox ends at `newest`, the page holds first..last. What else
+ * it answers may have been set before. */
+static inline void lab_answer_open(uint64_t first, uint64_t last, uint64_t newest, bool more)
+{
+    struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
+    open->epoch_out = LAB_EPOCH;
+    open->newest_seq_out = newest;
+    open->slot_out = 3;
+    open->after_seq_out = first - 1;
+    open->row_count_out = (size_t)(last + 1 - first);
+    if (open->row_count_out) open->rows_out = lab_rows(&open->op, first, last);
+    open->more_out = more;
+    lab_answer(OK);
+}
+
+/* The oldest op reads a page: likewise. */
+static inline void lab_answer_page(uint64_t first, uint64_t last, uint64_t newest, bool more)
+{
+    struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
+    page->epoch_out = LAB_EPOCH;
+    page->newest_seq_out = newest;
+    page->row_count_out = (size_t)(last + 1 - first);
+    if (page->row_count_out) page->rows_out = lab_rows(&page->op, first, last);
+    page->more_out = more;
+    lab_answer(OK);
+}
+
 /* --- the protocol --- */
 
 static inline struct call *call_of(struct transport *transport)
@@ -413,6 +440,21 @@ static inline void assert_str(struct str s, const char *want)
 static inline bool str_holds(struct str s, const char *part)
 {
     return s.len && memmem(s.ptr, s.len, part, strlen(part)) != NULL;
+}
+
+static inline bool call_sent(const struct call *call, const char *part)
+{
+    return str_holds(buf_str(&call->sent), part);
+}
+
+/* How often `part` was written to the stream. */
+static inline int call_sent_count(const struct call *call, const char *part)
+{
+    struct str rest = buf_str(&call->sent);
+    int count = 0;
+    for (const char *at; rest.len && (at = memmem(rest.ptr, rest.len, part, strlen(part))); count++)
+        rest = str_from(rest, (size_t)(at - rest.ptr) + 1);
+    return count;
 }
 
 static inline struct str call_body(const struct call *call)

@@ -31,8 +31,7 @@ static void test_both_documented_forms_are_one_op(void **state UNUSED)
 {
     static const char *const bodies[] = {
         "{\"userId\":\"ann\",\"content\":\"hi\",\"crratedat\":5,\"receiver_id\":\"bob\"}",
-        "{\"action\":\"send_message\",\"receiver_id\":\"bob\",\"content\":\"hi\",\"timestamp\":"
-        "\"t\"}",
+        "{\"action\":\"send_message\",\"receiver_id\":\"bob\",\"content\":\"hi\",\"timestamp\":1}",
         "{\"receiver_id\":\"bob\",\"content\":\"hi\",\"createdAt\":true,\"groupId\":null}",
     };
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {

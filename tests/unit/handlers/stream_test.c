@@ -5,50 +5,10 @@
 
 static const char *const stream_head = "GET /chat/app/stream";
 
-static bool sent(const struct call *call, const char *part)
-{
-    return str_holds(buf_str(&call->sent), part);
-}
-
-/* How often `part` was written. */
-static int sent_count(const struct call *call, const char *part)
-{
-    struct str rest = buf_str(&call->sent);
-    int count = 0;
-    for (const char *at; rest.len && (at = memmem(rest.ptr, rest.len, part, strlen(part)));)
-        rest = str_from(rest, (size_t)(at - rest.ptr) + 1), count++;
-    return count;
-}
-
 /* What was sent up to now is not looked at again. */
 static void forget_sent(struct call *call)
 {
     buf_clear(&call->sent);
-}
-
-/* The store's answer to the open: the inbox stands at `newest`, the page holds first..last. */
-static void open_answer(uint64_t first, uint64_t last, uint64_t newest, bool more)
-{
-    struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
-    open->epoch_out = LAB_EPOCH;
-    open->newest_seq_out = newest;
-    open->slot_out = 3;
-    open->after_seq_out = first - 1;
-    open->row_count_out = (size_t)(last + 1 - first);
-    if (open->row_count_out) open->rows_out = lab_rows(&open->op, first, last);
-    open->more_out = more;
-    lab_answer(OK);
-}
-
-static void page_answer(uint64_t first, uint64_t last, uint64_t newest, bool more)
-{
-    struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
-    page->epoch_out = LAB_EPOCH;
-    page->newest_seq_out = newest;
-    page->row_count_out = (size_t)(last + 1 - first);
-    if (page->row_count_out) page->rows_out = lab_rows(&page->op, first, last);
-    page->more_out = more;
-    lab_answer(OK);
 }
 
 /* A stream that has joined and asked the store to open its device. */
@@ -63,8 +23,8 @@ static struct call *stream_asked(const char *head)
 static struct call *stream_live(void)
 {
     struct call *call = stream_asked(stream_head);
-    open_answer(41, 40, 40, false);
-    assert_true(sent(call, "event: hello\n"));
+    lab_answer_open(41, 40, 40, false);
+    assert_true(call_sent(call, "event: hello\n"));
     forget_sent(call);
     return call;
 }
@@ -75,7 +35,7 @@ static void assert_bye(struct call *call, const char *reason)
     char want[64];
     snprintf(want, sizeof(want), "event: bye\ndata: {\"type\":\"bye\",\"reason\":\"%s\",", reason);
     LAB_UNTIL(call->ends == 1);
-    if (!sent(call, want)) fail_msg("not %s: %.*s", want, STR_FMT(buf_str(&call->sent)));
+    if (!call_sent(call, want)) fail_msg("not %s: %.*s", want, STR_FMT(buf_str(&call->sent)));
     assert_int_equal(call->opens, 1);
     assert_int_equal(call->replies, 0);
     assert_true(call_is_over(call));
@@ -137,15 +97,15 @@ static void test_parameter_given_twice_is_a_fault(void **state UNUSED)
 static void test_hello_and_first_page_are_one_flush(void **state UNUSED)
 {
     struct call *call = stream_asked("GET /chat/app/stream?cursor=7.40");
-    open_answer(41, 43, 43, false);
+    lab_answer_open(41, 43, 43, false);
     assert_int_equal(call->opens, 1);
     assert_string_equal(call->ex->reply.content_type, "text/event-stream");
-    assert_true(sent(call, "event: hello\ndata: {\"type\":\"hello\",\"cursor\":\"7.40\","
-                           "\"heartbeat_s\":15,\"lifetime_s\":"));
-    assert_true(sent(call, "\"server_time\":1700000000}\n\n"
-                           "id: 7.41\nevent: incoming_message\ndata: {"));
-    assert_true(sent(call, "text 43."));
-    assert_false(sent(call, "event: reset"));
+    assert_true(call_sent(call, "event: hello\ndata: {\"type\":\"hello\",\"cursor\":\"7.40\","
+                                "\"heartbeat_s\":15,\"lifetime_s\":"));
+    assert_true(call_sent(call, "\"server_time\":1700000000}\n\n"
+                                "id: 7.41\nevent: incoming_message\ndata: {"));
+    assert_true(call_sent(call, "text 43."));
+    assert_false(call_sent(call, "event: reset"));
     assert_int_equal(lab.op_count, 0);
     assert_int_equal(metrics_value(METRIC_STREAMS), 1);
 }
@@ -170,9 +130,9 @@ static void test_cursor_that_is_no_good_is_told_right_after_hello(void **state U
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct call *call = stream_asked("GET /chat/app/stream?cursor=9.9");
         LAB_OP(device_open, DEVICE_OPEN)->reset_out = cases[i].reset;
-        open_answer(1, 1, 1, false);
-        assert_true(sent(call, cases[i].want));
-        assert_true(sent(call, "text 1."));
+        lab_answer_open(1, 1, 1, false);
+        assert_true(call_sent(call, cases[i].want));
+        assert_true(call_sent(call, "text 1."));
         call_leaves(call);
     }
 }
@@ -210,19 +170,19 @@ static void test_draining_server_says_busy_at_once(void **state UNUSED)
 static void test_backlog_is_paged_until_its_end(void **state UNUSED)
 {
     struct call *call = stream_asked("GET /chat/app/stream?cursor=7.0");
-    open_answer(1, 200, 450, true);
+    lab_answer_open(1, 200, 450, true);
     struct inbox_page *page = LAB_OP(inbox_page, INBOX_PAGE);
     assert_int_equal(page->after_seq, 200);
     assert_int_equal(page->slot, 3);
     assert_int_equal(page->limit, 200);
     assert_str(page->user_id, "ann");
-    page_answer(201, 400, 450, true);
+    lab_answer_page(201, 400, 450, true);
     assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 400);
-    page_answer(401, 450, 450, false);
+    lab_answer_page(401, 450, 450, false);
     assert_int_equal(lab.op_count, 0);
-    assert_int_equal(sent_count(call, "event: incoming_message\n"), 450);
+    assert_int_equal(call_sent_count(call, "event: incoming_message\n"), 450);
     lab_publish("ann", 451);
-    LAB_UNTIL(sent(call, "{\"seq\":451}"));
+    LAB_UNTIL(call_sent(call, "{\"seq\":451}"));
     assert_int_equal(lab.op_count, 0);
 }
 
@@ -230,8 +190,8 @@ static void test_event_between_page_and_live_is_not_lost(void **state UNUSED)
 {
     struct call *call = stream_asked(stream_head);
     lab_publish("ann", 41);
-    open_answer(41, 40, 40, false);
-    LAB_UNTIL(sent(call, "{\"seq\":41}"));
+    lab_answer_open(41, 40, 40, false);
+    LAB_UNTIL(call_sent(call, "{\"seq\":41}"));
     assert_int_equal(lab.op_count, 0);
 }
 
@@ -253,7 +213,7 @@ static void test_several_events_are_one_write(void **state UNUSED)
     lab_publish("ann", 42);
     lab_publish("ann", 43);
     LAB_UNTIL(call->sent.len > 0);
-    assert_int_equal(sent_count(call, "event: x\n"), 3);
+    assert_int_equal(call_sent_count(call, "event: x\n"), 3);
 }
 
 static void test_missing_seq_sends_the_stream_back_to_the_store(void **state UNUSED)
@@ -264,8 +224,8 @@ static void test_missing_seq_sends_the_stream_back_to_the_store(void **state UNU
     LAB_UNTIL(lab.op_count > 0);
     assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 40);
     assert_int_equal(metrics_value(METRIC_CATCHUPS), before + 1);
-    page_answer(41, 42, 42, false);
-    assert_true(sent(call, "text 41."));
+    lab_answer_page(41, 42, 42, false);
+    assert_true(call_sent(call, "text 41."));
     forget_sent(call);
     lab_publish("ann", 43);
     LAB_UNTIL(call->sent.len > 0);
@@ -281,11 +241,11 @@ static void test_clogged_socket_is_written_to_once_and_goes_on(void **state UNUS
     lab_publish("ann", 42);
     lab_publish("ann", 43);
     lab_turn(3);
-    assert_int_equal(sent_count(call, "event: x\n"), 1);
+    assert_int_equal(call_sent_count(call, "event: x\n"), 1);
     call_drains(call);
-    assert_int_equal(sent_count(call, "event: x\n"), 3);
+    assert_int_equal(call_sent_count(call, "event: x\n"), 3);
     call_drains(call); /* nothing is there: nothing is written */
-    assert_int_equal(sent_count(call, "event: x\n"), 3);
+    assert_int_equal(call_sent_count(call, "event: x\n"), 3);
 }
 
 static void test_reader_far_behind_costs_a_mailbox_and_reads_again(void **state UNUSED)
@@ -300,9 +260,9 @@ static void test_reader_far_behind_costs_a_mailbox_and_reads_again(void **state 
     assert_int_equal(lab.op_count, 0); /* not before the socket has drained */
     call_drains(call);
     assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 41);
-    page_answer(42, 241, 42 + MAILBOX_EVENTS_MAX, true);
-    page_answer(242, 42 + MAILBOX_EVENTS_MAX, 42 + MAILBOX_EVENTS_MAX, false);
-    assert_int_equal(sent_count(call, "event: incoming_message\n"), MAILBOX_EVENTS_MAX + 1);
+    lab_answer_page(42, 241, 42 + MAILBOX_EVENTS_MAX, true);
+    lab_answer_page(242, 42 + MAILBOX_EVENTS_MAX, 42 + MAILBOX_EVENTS_MAX, false);
+    assert_int_equal(call_sent_count(call, "event: incoming_message\n"), MAILBOX_EVENTS_MAX + 1);
 }
 
 static void test_large_events_are_flushed_in_pieces(void **state UNUSED)
@@ -323,37 +283,37 @@ static void test_large_events_are_flushed_in_pieces(void **state UNUSED)
     free(text);
     call->is_clogged = true;
     LAB_UNTIL(call->is_full);
-    assert_int_equal(sent_count(call, "event: large"), 3);
+    assert_int_equal(call_sent_count(call, "event: large"), 3);
     call_drains(call);
-    assert_int_equal(sent_count(call, "event: large"), COUNT);
+    assert_int_equal(call_sent_count(call, "event: large"), COUNT);
 }
 
 static void test_next_page_waits_for_the_socket(void **state UNUSED)
 {
     struct call *call = stream_asked(stream_head);
     call->is_clogged = true;
-    open_answer(1, 200, 201, true);
+    lab_answer_open(1, 200, 201, true);
     assert_int_equal(lab.op_count, 0);
     call_drains(call);
-    page_answer(201, 201, 201, false);
-    assert_true(sent(call, "text 201."));
+    lab_answer_page(201, 201, 201, false);
+    assert_true(call_sent(call, "text 201."));
 }
 
 static void test_page_that_meets_a_clogged_socket_is_read_again(void **state UNUSED)
 {
     lab.config.heartbeat_ms = 10;
     struct call *call = stream_asked(stream_head);
-    open_answer(1, 200, 201, true);
+    lab_answer_open(1, 200, 201, true);
     call->is_clogged = true;
     LAB_UNTIL(call->is_full); /* by a ping, while the page is being read */
-    assert_true(sent(call, "event: ping\n"));
-    page_answer(201, 201, 201, false);
-    assert_false(sent(call, "text 201."));
+    assert_true(call_sent(call, "event: ping\n"));
+    lab_answer_page(201, 201, 201, false);
+    assert_false(call_sent(call, "text 201."));
     assert_int_equal(lab.op_count, 0);
     call_drains(call);
     assert_int_equal(LAB_OP(inbox_page, INBOX_PAGE)->after_seq, 200);
-    page_answer(201, 201, 201, false);
-    assert_int_equal(sent_count(call, "text 201."), 1);
+    lab_answer_page(201, 201, 201, false);
+    assert_int_equal(call_sent_count(call, "text 201."), 1);
 }
 
 static void test_page_of_another_epoch_begins_anew(void **state UNUSED)
@@ -396,7 +356,7 @@ static void test_shown_receipts_are_noted_for_confirmation(void **state UNUSED)
     struct call *call = stream_live();
     lab_publish_row("ann", INBOX_RECEIPT, LAB_EPOCH, 41);
     lab_publish("ann", 42);
-    LAB_UNTIL(sent(call, "{\"seq\":42}"));
+    LAB_UNTIL(call_sent(call, "{\"seq\":42}"));
     struct hub_device *device = hub_device(lab.app.api.hub, STR("ann"), STR("phone"));
     assert_true(device->is_open);
     assert_int_equal(device->slot, 3);
@@ -409,9 +369,9 @@ static void test_stream_pings(void **state UNUSED)
 {
     lab.config.heartbeat_ms = 10;
     struct call *call = stream_live();
-    LAB_UNTIL(sent_count(call, "event: ping\n") >= 2);
+    LAB_UNTIL(call_sent_count(call, "event: ping\n") >= 2);
     assert_true(
-        sent(call, "event: ping\ndata: {\"type\":\"ping\",\"server_time\":1700000000}\n\n"));
+        call_sent(call, "event: ping\ndata: {\"type\":\"ping\",\"server_time\":1700000000}\n\n"));
 }
 
 static void test_clogged_stream_is_not_pinged(void **state UNUSED)
@@ -429,14 +389,14 @@ static void test_token_about_to_end_is_told_once(void **state UNUSED)
 {
     lab.config.heartbeat_ms = 10;
     struct call *call = stream_live();
-    LAB_UNTIL(sent(call, "event: ping\n"));
-    assert_false(sent(call, "event: reauth\n"));
+    LAB_UNTIL(call_sent(call, "event: ping\n"));
+    assert_false(call_sent(call, "event: reauth\n"));
     clock_wall_set((lab.expires_at_s - 60) * 1000);
-    LAB_UNTIL(
-        sent(call, "event: reauth\ndata: {\"type\":\"reauth\",\"expires_at\":1700003600}\n\n"));
+    LAB_UNTIL(call_sent(
+        call, "event: reauth\ndata: {\"type\":\"reauth\",\"expires_at\":1700003600}\n\n"));
     forget_sent(call);
-    LAB_UNTIL(sent_count(call, "event: ping\n") >= 2);
-    assert_false(sent(call, "event: reauth\n"));
+    LAB_UNTIL(call_sent_count(call, "event: ping\n") >= 2);
+    assert_false(call_sent(call, "event: reauth\n"));
 }
 
 static void test_reauth_waits_for_the_socket(void **state UNUSED)
@@ -447,9 +407,9 @@ static void test_reauth_waits_for_the_socket(void **state UNUSED)
     LAB_UNTIL(call->is_full);
     clock_wall_set((lab.expires_at_s - 60) * 1000);
     lab_turn(15);
-    assert_false(sent(call, "event: reauth\n"));
+    assert_false(call_sent(call, "event: reauth\n"));
     call_drains(call);
-    LAB_UNTIL(sent(call, "event: reauth\n"));
+    LAB_UNTIL(call_sent(call, "event: reauth\n"));
 }
 
 static void test_token_that_ended_ends_the_stream(void **state UNUSED)
@@ -522,16 +482,16 @@ static void test_page_behind_a_waiting_bye_is_dropped(void **state UNUSED)
 {
     lab.config.heartbeat_ms = 10;
     struct call *call = stream_asked(stream_head);
-    open_answer(1, 200, 201, true);
+    lab_answer_open(1, 200, 201, true);
     call->is_clogged = true;
     LAB_UNTIL(call->is_full);
     hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
     lab_turn(2);
-    page_answer(201, 201, 201, false);
+    lab_answer_page(201, 201, 201, false);
     assert_int_equal(lab.op_count, 0);
     call_drains(call);
     assert_bye(call, "forgotten");
-    assert_false(sent(call, "text 201."));
+    assert_false(call_sent(call, "text 201."));
 }
 
 static void test_drain_ends_streams_within_its_time(void **state UNUSED)
@@ -561,14 +521,14 @@ static void test_client_may_leave_at_any_moment(void **state UNUSED)
 
     call = stream_asked(stream_head);
     call_leaves(call); /* opening */
-    open_answer(1, 1, 1, false);
+    lab_answer_open(1, 1, 1, false);
     assert_int_equal(call->opens + call->replies, 0);
 
     call = stream_asked(stream_head);
-    open_answer(1, 200, 300, true);
+    lab_answer_open(1, 200, 300, true);
     forget_sent(call);
     call_leaves(call); /* catching up */
-    page_answer(201, 300, 300, false);
+    lab_answer_page(201, 300, 300, false);
     assert_int_equal(call->sent.len, 0);
 
     call = stream_live();

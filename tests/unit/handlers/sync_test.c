@@ -6,25 +6,10 @@
 
 static const char *const wait_head = "GET /chat/app/sync?cursor=7.40&wait=50";
 
-/* The store's answer to the open, as in a stream's test: rows first..last of an inbox that ends at
- * `newest`. */
-static void open_answer(uint64_t first, uint64_t last, uint64_t newest, bool more)
-{
-    struct device_open *open = LAB_OP(device_open, DEVICE_OPEN);
-    open->epoch_out = LAB_EPOCH;
-    open->newest_seq_out = newest;
-    open->slot_out = 3;
-    open->after_seq_out = first - 1;
-    open->row_count_out = (size_t)(last + 1 - first);
-    if (open->row_count_out) open->rows_out = lab_rows(&open->op, first, last);
-    open->more_out = more;
-    lab_answer(OK);
-}
-
 /* An inbox that ends at 40, with nothing new in it. */
-static void open_answer_empty(void)
+static void answer_empty(void)
 {
-    open_answer(41, 40, 40, false);
+    lab_answer_open(41, 40, 40, false);
 }
 
 static struct call *poll_asked(const char *head)
@@ -38,7 +23,7 @@ static struct call *poll_asked(const char *head)
 static struct call *poll_parked(void)
 {
     struct call *call = poll_asked(wait_head);
-    open_answer_empty();
+    answer_empty();
     assert_int_equal(call->replies, 0);
     return call;
 }
@@ -72,7 +57,7 @@ static void test_poll_without_wait_reads_at_once(void **state UNUSED)
     assert_int_equal(open->seq, 40);
     assert_int_equal(open->limit, 100);
     assert_int_equal(metrics_value(METRIC_POLLS), 1);
-    open_answer_empty();
+    answer_empty();
     assert_answer(call, "{\"events\":[],\"cursor\":\"7.40\",\"more\":false,\"superseded\":false}");
     assert_int_equal(metrics_value(METRIC_POLLS), 0);
 }
@@ -150,7 +135,7 @@ static void test_prefer_wait_is_applied_unless_wait_is_given(void **state UNUSED
 static void test_rows_are_the_answer(void **state UNUSED)
 {
     struct call *call = poll_asked("GET /chat/app/sync?cursor=7.40");
-    open_answer(41, 41, 44, false);
+    lab_answer_open(41, 41, 44, false);
     assert_answer(call, "{\"events\":[{\"type\":\"incoming_message\",\"message_id\":\"" LAB_ID_1
                         "\",\"sender_id\":\"bob\",\"content\":\"text 41.\",\"timestamp\":1700000000"
                         ",\"timestamp_ms\":1700000000123,\"device_id\":\"pad\",\"cursor\":\"7.41\"}"
@@ -160,7 +145,7 @@ static void test_rows_are_the_answer(void **state UNUSED)
 static void test_page_that_is_full_says_more(void **state UNUSED)
 {
     struct call *call = poll_asked("GET /chat/app/sync?limit=2");
-    open_answer(1, 2, 44, true);
+    lab_answer_open(1, 2, 44, true);
     assert_answer_ends(call, "}],\"cursor\":\"7.2\",\"more\":true,\"superseded\":false}");
 }
 
@@ -187,12 +172,12 @@ static void test_useless_cursor_is_answered_by_reset_and_all(void **state UNUSED
     struct call *call = poll_asked("GET /chat/app/sync?cursor=x&wait=50");
     assert_int_equal(LAB_OP(device_open, DEVICE_OPEN)->cursor, CURSOR_UNKNOWN);
     LAB_OP(device_open, DEVICE_OPEN)->reset_out = RESET_UNKNOWN_CURSOR;
-    open_answer_empty();
+    answer_empty();
     assert_answer(call, "{\"events\":[{\"type\":\"reset\",\"reason\":\"unknown_cursor\"}],"
                         "\"cursor\":\"7.40\",\"more\":false,\"superseded\":false}");
     call = poll_asked("GET /chat/app/sync?cursor=6.9");
     LAB_OP(device_open, DEVICE_OPEN)->reset_out = RESET_EPOCH;
-    open_answer(1, 1, 1, false);
+    lab_answer_open(1, 1, 1, false);
     assert_true(str_holds(call_body(call), "{\"events\":[{\"type\":\"reset\",\"reason\":\"epoch\"},"
                                            "{\"type\":\"incoming_message\","));
     assert_answer_ends(call, "}],\"cursor\":\"7.1\",\"more\":false,\"superseded\":false}");
@@ -223,7 +208,7 @@ static void test_event_between_read_and_park_is_not_lost(void **state UNUSED)
 {
     struct call *call = poll_asked(wait_head);
     lab_publish("ann", 41);
-    open_answer_empty();
+    answer_empty();
     assert_answer_ends(call, "[{\"seq\":41}],\"cursor\":\"7.41\",\"more\":false,"
                              "\"superseded\":false}");
 }
@@ -231,7 +216,7 @@ static void test_event_between_read_and_park_is_not_lost(void **state UNUSED)
 static void test_limit_bounds_what_a_mailbox_gives(void **state UNUSED)
 {
     struct call *call = poll_asked("GET /chat/app/sync?cursor=7.40&wait=50&limit=2");
-    open_answer_empty();
+    answer_empty();
     for (uint64_t seq = 41; seq <= 43; seq++)
         lab_publish("ann", seq);
     assert_answer(call, "{\"events\":[{\"seq\":41},{\"seq\":42}],\"cursor\":\"7.42\",\"more\":true,"
@@ -242,7 +227,7 @@ static void test_deadline_is_answered_empty(void **state UNUSED)
 {
     struct call *call = poll_asked("GET /chat/app/sync?cursor=7.40&wait=1");
     int64_t asked_ms = clock_mono_ms();
-    open_answer_empty();
+    answer_empty();
     assert_answer(call, "{\"events\":[],\"cursor\":\"7.40\",\"more\":false,\"superseded\":false}");
     assert_true(clock_mono_ms() - asked_ms >= 990);
 }
@@ -256,11 +241,7 @@ static void test_poll_that_is_behind_reads_a_page(void **state UNUSED)
     assert_int_equal(page->after_seq, 40);
     assert_int_equal(page->slot, 3);
     assert_int_equal(page->limit, 100);
-    page->epoch_out = LAB_EPOCH;
-    page->newest_seq_out = 42;
-    page->row_count_out = 2;
-    page->rows_out = lab_rows(&page->op, 41, 42);
-    lab_answer(OK);
+    lab_answer_page(41, 42, 42, false);
     assert_answer_ends(call, "}],\"cursor\":\"7.42\",\"more\":false,\"superseded\":false}");
 }
 
@@ -269,9 +250,7 @@ static void test_page_without_rows_waits_on(void **state UNUSED)
     struct call *call = poll_parked();
     lab_publish("ann", 42);
     LAB_UNTIL(lab.op_count > 0);
-    LAB_OP(inbox_page, INBOX_PAGE)->epoch_out = LAB_EPOCH;
-    LAB_OP(inbox_page, INBOX_PAGE)->newest_seq_out = 42;
-    lab_answer(OK);
+    lab_answer_page(43, 42, 42, false);
     assert_int_equal(call->replies, 0);
     lab_publish("ann", 43);
     assert_answer_ends(call, "[{\"seq\":43}],\"cursor\":\"7.43\",\"more\":false,"
@@ -358,22 +337,22 @@ static void test_poll_that_moved_past_receipts_confirms_them(void **state UNUSED
 
 static void test_same_cursor_again_is_held_for_the_rest_of_a_second(void **state UNUSED)
 {
-    struct call *call = poll_asked("GET /chat/app/sync?cursor=7.40");
-    open_answer_empty();
+    poll_asked("GET /chat/app/sync?cursor=7.40");
+    answer_empty();
     int64_t empty_ms = clock_mono_ms();
-    call = lab_call("GET /chat/app/sync?cursor=7.40", NULL);
+    struct call *call = lab_call("GET /chat/app/sync?cursor=7.40", NULL);
     lab_turn(5);
     assert_int_equal(lab.op_count, 0);
     LAB_UNTIL(lab.op_count > 0);
     assert_true(clock_mono_ms() - empty_ms >= 990);
-    open_answer(41, 41, 41, false);
+    lab_answer_open(41, 41, 41, false);
     assert_answer_ends(call, "}],\"cursor\":\"7.41\",\"more\":false,\"superseded\":false}");
 }
 
 static void test_newer_cursor_and_first_call_are_not_held(void **state UNUSED)
 {
     poll_asked("GET /chat/app/sync?cursor=7.40");
-    open_answer_empty();
+    answer_empty();
     call_leaves(poll_asked("GET /chat/app/sync?cursor=7.41"));
     lab_answer(OK);
     lab.device_id = STR("pad");
@@ -383,7 +362,7 @@ static void test_newer_cursor_and_first_call_are_not_held(void **state UNUSED)
 static void test_client_may_leave_while_held(void **state UNUSED)
 {
     poll_asked("GET /chat/app/sync?cursor=7.40");
-    open_answer_empty();
+    answer_empty();
     struct call *call = lab_call("GET /chat/app/sync?cursor=7.40", NULL);
     call_leaves(call);
     assert_true(call_is_over(call));
@@ -414,7 +393,7 @@ static void test_poll_without_wait_displaces_nothing(void **state UNUSED)
 {
     struct call *waiting = poll_parked();
     poll_asked("GET /chat/app/sync?cursor=7.40");
-    open_answer_empty();
+    answer_empty();
     lab_turn(3);
     assert_int_equal(waiting->replies, 0);
 }
@@ -424,7 +403,7 @@ static void test_stream_and_poll_do_not_displace_each_other(void **state UNUSED)
     struct call *poll = poll_parked();
     struct call *stream = lab_call("GET /chat/app/stream?cursor=7.40", NULL);
     LAB_UNTIL(lab.op_count > 0);
-    open_answer_empty();
+    answer_empty();
     lab_turn(3);
     assert_int_equal(poll->replies, 0);
     assert_int_equal(stream->ends, 0);
@@ -448,7 +427,7 @@ static void test_drain_ends_a_poll_that_is_reading(void **state UNUSED)
 {
     struct call *call = poll_asked(wait_head);
     delivery_drain_all(&lab.app, 10);
-    open_answer_empty();
+    answer_empty();
     assert_answer(call, "{\"events\":[],\"cursor\":\"7.40\",\"more\":false,\"superseded\":false}");
 }
 
@@ -458,9 +437,7 @@ static void test_drain_ends_a_poll_that_is_catching_up(void **state UNUSED)
     lab_publish("ann", 42);
     LAB_UNTIL(lab.op_count > 0);
     delivery_drain_all(&lab.app, 10);
-    LAB_OP(inbox_page, INBOX_PAGE)->epoch_out = LAB_EPOCH;
-    LAB_OP(inbox_page, INBOX_PAGE)->newest_seq_out = 42;
-    lab_answer(OK);
+    lab_answer_page(43, 42, 42, false);
     LAB_UNTIL(call->replies > 0);
     assert_answer(call, "{\"events\":[],\"cursor\":\"7.42\",\"more\":false,\"superseded\":false}");
 }
@@ -470,7 +447,7 @@ static void test_draining_server_does_not_let_polls_wait(void **state UNUSED)
     lab.app.api.is_draining = true;
     struct call *call = lab_call(wait_head, NULL);
     assert_int_equal(lab.op_count, 1);
-    open_answer_empty();
+    answer_empty();
     assert_answer(call, "{\"events\":[],\"cursor\":\"7.40\",\"more\":false,\"superseded\":false}");
     assert_true(call->ex->reply.must_close);
 }
@@ -483,7 +460,7 @@ static void test_client_may_leave_at_any_moment(void **state UNUSED)
     assert_int_equal(lab.submits, 0);
     call = poll_asked(wait_head);
     call_leaves(call); /* opening */
-    open_answer(41, 41, 41, false);
+    lab_answer_open(41, 41, 41, false);
     assert_int_equal(call->replies, 0);
     lab.user_id = STR("eve");
     call = poll_parked();
