@@ -230,6 +230,121 @@ def story_a_stream_elsewhere_displaces_this_one(stack):
                 check(new.wait_for("bye").json["reason"] == "forgotten")
 
 
+def story_a_poll_elsewhere_takes_the_place_of_this_one(stack):
+    from story_sync import Poll, waiting
+    with Server(stack, key=KEY) as one, Server(stack, key=KEY) as two:
+        here = one.user()
+        there = two.user(here.id)
+        cursor = here.sync()["cursor"]
+        there.get("/settings")
+        old = Poll(here, f"wait=40&cursor={cursor}")
+        waiting(one, 1)
+        new = Poll(there, f"wait=40&cursor={cursor}")
+        page = old.result()
+        check(page == {"events": [], "cursor": cursor, "more": False, "superseded": True}, page)
+        here.send(here, "for the new one")
+        check(texts(new.result()) == ["for the new one"])
+
+
+def story_a_redis_that_hangs_holds_nobody_up(trouble):
+    with Server(trouble, "--probe-ms=400", key=KEY) as one, Server(trouble, "--probe-ms=400", key=KEY) as two:
+        ann, bob = one.user(), two.user()
+        bob.get("/settings")
+        with bob.stream() as stream:
+            stream.wait_for("hello")
+            trouble.signal("redis", signal.SIGSTOP)
+            try:
+                for i in range(3):
+                    started = time.monotonic()
+                    ann.send(bob, str(i))
+                    check(time.monotonic() - started < 3, "a send waits for no Redis")
+                    check(stream.wait_for("incoming_message").json["content"] == str(i))
+                page = one.user(bob.id, device="other").sync(wait=1)
+                check(texts(page) == ["0", "1", "2"], page)
+            finally:
+                trouble.signal("redis", signal.SIGCONT)
+
+
+def memory_kb(server):
+    with open(f"/proc/{server.process.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def is_sanitized(server):
+    with open(f"/proc/{server.process.pid}/maps") as f:
+        return "libasan" in (maps := f.read()) or "libtsan" in maps
+
+
+def story_readers_that_stop_reading_cost_bounded_memory(stack):
+    with Server(stack) as server:
+        ann, bob, carl = server.user(), server.user(), server.user()
+        streams = [server.user(bob.id, device=f"d{i}").stream() for i in range(10)]
+        for stream in streams:
+            stream.wait_for("hello")
+        ann.send(bob, "warm")
+        before = memory_kb(server)
+        big = "\u20ac" * 1000
+        with carl.stream() as other:
+            for i in range(800):
+                ann.send(bob, big)
+                if i % 200 == 0:
+                    ann.send(carl, str(i))
+                    check(other.wait_for("incoming_message").json["content"] == str(i))
+        grown = memory_kb(server) - before
+        # Ten streams that keep all of it would hold 10 * 800 * 3 KB = 24 MB.
+        check(grown < 12000 or is_sanitized(server), "grown by", grown, "KB")
+        for stream in streams:
+            got = [stream.wait_for("incoming_message").json["content"] for _ in range(801)]
+            check(got == ["warm"] + [big] * 800)
+            stream.close()
+
+
+@long
+def story_a_server_killed_again_and_again_loses_nothing(stack):
+    server = Server(stack, key=KEY)
+    bob = server.user()
+    bob.get("/settings")
+    sent, stop = {}, threading.Event()
+
+    def run(me, number):
+        while not stop.is_set():
+            try:
+                answer = me.post("/send", {"receiver_id": bob.id, "content": f"{me.id}/{number}",
+                                           "message_id_by_client": number})
+            except (Closed, OSError, TimeoutError):
+                continue
+            if answer.status == 201:
+                sent[f"{me.id}/{number}"] = answer.json["message_id"]
+                number += 1
+    senders = [threading.Thread(target=run, args=(server.user(), 0)) for _ in range(6)]
+    for sender in senders:
+        sender.start()
+    try:
+        for turn in range(6):
+            count = len(sent)
+            wait_until(lambda: len(sent) > count + 60 + 37 * turn, 30, "a flow of sends")
+            server.kill()
+            server.start()
+        count = len(sent)
+        wait_until(lambda: len(sent) > count + 50, 30, "the flow goes on")
+    finally:
+        stop.set()
+        for sender in senders:
+            sender.join()
+    bob.hang_up()
+    page = bob.sync(limit=500)
+    got = page["events"]
+    while page["more"]:
+        page = bob.sync(page["cursor"], limit=500)
+        got += page["events"]
+    ids = [e["message_id"] for e in got]
+    check(set(ids) >= set(sent.values()), "lost", len(set(sent.values()) - set(ids)))
+    check(len(set(ids)) == len(ids) and len({e["content"] for e in got}) == len(got), "none twice")
+    seqs = [int(e["cursor"].split(".")[1]) for e in got]
+    check(seqs == list(range(seqs[0], seqs[0] + len(seqs))), "gap-free")
+    server.close()
+
+
 def story_a_server_that_is_killed_finds_everything_again(stack):
     server = Server(stack, key=KEY)
     ann, bob = server.user(), server.user()
