@@ -151,8 +151,8 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(call archives,server)
 $(FUZZERS:%=fuzz/%): fuzz/%: $(BUILD)/fuzz/%
 	@mkdir -p $(BUILD)/corpus/$* tests/fuzz/corpus/$*
 	@echo '  fuzz  $*'
-	@$< -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=0 -rss_limit_mb=2048 \
-	    -artifact_prefix=$(BUILD)/$*- $(BUILD)/corpus/$* tests/fuzz/corpus/$*
+	@$< -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=2048 -artifact_prefix=$(BUILD)/$*- \
+	    $(BUILD)/corpus/$* tests/fuzz/corpus/$* >$(BUILD)/$*.log 2>&1 || { cat $(BUILD)/$*.log; false; }
 
 # --- checking: every complaint says FILE:LINE: why ------------------------------------------------
 
