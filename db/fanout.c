@@ -193,6 +193,7 @@ static void advances_init(struct advances *advances, struct batch *batch, struct
         else
             advances->slices[advances->count++] = slice;
     }
+    assert(advances->count > 0); /* a kind is only prepared for ops that are there */
     size_t copies_max = MAX((size_t)SLICE_COPIES_MIN, BATCH_COPIES_MAX / advances->count);
     for (size_t i = 0; i < advances->count; i++) {
         struct fanout_slice *slice = advances->slices[i];

@@ -252,7 +252,9 @@ static struct conn *test_db_connect(const struct test_db *db)
 
 /* The rows that the statement changed; a table made from a SELECT counts the SELECT's. */
 static uint64_t test_db_run(struct test_db *db, const char *before, const char *format,
-                            va_list values)
+                            va_list values) PRINTF_LIKE(3, 0);
+static PRINTF_LIKE(3, 0) uint64_t
+    test_db_run(struct test_db *db, const char *before, const char *format, va_list values)
 {
     char text[TEXT_LEN_MAX];
     int len = snprintf(text, sizeof(text), "%s", before);

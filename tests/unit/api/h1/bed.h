@@ -364,7 +364,7 @@ UNUSED static int client_answer(int fd, struct buf *in, struct buf *answer, bool
         if (!client_more(fd, in)) return -1;
     assert_int_equal(buf_add(answer, str_of(in->bytes, head_len + body_len)), OK);
     buf_drop_front(in, head_len + body_len);
-    return atoi(buf_c(answer) + 9);
+    return (int)strtol(buf_c(answer) + 9, NULL, 10);
 }
 
 UNUSED static void client_expect_end(int fd, struct buf *in)

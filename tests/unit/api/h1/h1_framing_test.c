@@ -102,7 +102,7 @@ static void test_nothing_behind_a_doubtful_request_is_answered(void **state)
         const struct raw_case *c = &raw_cases[i];
         int handled_count = bed->handled_count;
         client_talk(bed, c->text, &in);
-        int status = in.len ? atoi(buf_c(&in) + 9) : 0;
+        int status = in.len ? (int)strtol(buf_c(&in) + 9, NULL, 10) : 0;
         /* libmicrohttpd sends the head of its own 400 for a Content-Length twice, then closes. */
         size_t answer_count = client_count(&in, "HTTP/1.") - client_count(&in, "value for <b>");
         bool is_good =

@@ -67,7 +67,7 @@ static void test_head_may_have_16_kib_and_not_more(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         talk_with_head_of(*state, cases[i].len, &in);
         assert_true(in.len > 9);
-        assert_int_equal(atoi(buf_c(&in) + 9), cases[i].status);
+        assert_int_equal(strtol(buf_c(&in) + 9, NULL, 10), cases[i].status);
     }
     buf_done(&in);
 }

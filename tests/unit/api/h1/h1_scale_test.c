@@ -21,12 +21,14 @@ static double thread_us(void)
 
 static long resident_kb(void)
 {
-    long size = 0, resident = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "r");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%ld %ld", &size, &resident), 2);
+    assert_non_null(fgets(line, sizeof(line), file));
     fclose(file);
-    return resident * 4;
+    char *resident = strchr(line, ' ');
+    assert_non_null(resident);
+    return strtol(resident, NULL, 10) * 4;
 }
 
 static void collect(struct bed *bed)
