@@ -12,11 +12,16 @@ static int64_t clock_read_us(clockid_t id)
     return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
-int64_t clock_wall_ms(void)
+int64_t clock_wall_us(void)
 {
     int64_t standing_ms = atomic_load_explicit(&clock_standing_ms, memory_order_relaxed);
-    int64_t wall_ms = standing_ms ? standing_ms : clock_read_us(CLOCK_REALTIME) / 1000;
-    return wall_ms + atomic_load_explicit(&clock_delta_ms, memory_order_relaxed);
+    int64_t wall_us = standing_ms ? standing_ms * 1000 : clock_read_us(CLOCK_REALTIME);
+    return wall_us + atomic_load_explicit(&clock_delta_ms, memory_order_relaxed) * 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return clock_wall_us() / 1000;
 }
 
 int64_t clock_mono_ms(void)

@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 
 int64_t clock_wall_ms(void); /* Unix milliseconds */
+int64_t clock_wall_us(void);
 int64_t clock_mono_ms(void); /* milliseconds since some fixed moment; never steps back */
 int64_t clock_mono_us(void);
 

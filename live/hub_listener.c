@@ -4,10 +4,12 @@
 #include "base/random.h"
 #include "live/hub_user.h"
 
-/* Wall milliseconds, then random bits: ascending here, and comparable between servers. */
+/* Wall microseconds, then random bits: ascending here, and comparable between reactors and servers.
+ * Not milliseconds: a client that comes back at once, on another reactor, must not look older than
+ * the listener it left. */
 static uint64_t hub_stamp(struct hub *hub)
 {
-    uint64_t stamp = (uint64_t)clock_wall_ms() << 20 | random_below(1 << 20);
+    uint64_t stamp = (uint64_t)clock_wall_us() << 10 | random_below(1 << 10);
     hub->last_stamp = MAX(stamp, hub->last_stamp + 1);
     return hub->last_stamp;
 }
