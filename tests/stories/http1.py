@@ -227,7 +227,10 @@ class Stream:
         """The next event of one of these types; others (pings, hello ...) are passed over."""
         deadline = time.monotonic() + (timeout or self.timeout)
         while True:
-            event = self.event(max(deadline - time.monotonic(), 0.001))
+            try:
+                event = self.event(max(deadline - time.monotonic(), 0.001))
+            except (Closed, TimeoutError) as error:
+                raise type(error)(f"no {' or '.join(types)}, but {self.seen[-5:]}") from None
             if event.type in types:
                 return event
 
