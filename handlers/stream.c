@@ -77,13 +77,13 @@ static void stream_bye(struct stream *stream, const char *reason)
     stream_free(stream);
 }
 
-/* A stream that cannot be served now is a whole stream all the same: EventSource gives up for ever
- * on a 5xx. */
-static void stream_refuse_busy(struct stream *stream)
+/* A stream that cannot be served is a whole stream all the same: EventSource gives up for ever on a
+ * 5xx. */
+static void stream_refuse(struct stream *stream, const char *reason)
 {
     reply_stream(stream->delivery.ex, "text/event-stream");
     stream->is_flushed = true;
-    stream_bye(stream, "busy");
+    stream_bye(stream, reason);
 }
 
 static void stream_arm(struct stream *stream)
@@ -223,7 +223,8 @@ static void stream_joined(struct delivery *delivery)
 {
     struct stream *stream = stream_of(delivery);
     delivery_enter(delivery, DELIVERY_OPENING);
-    if (delivery_open(delivery, stream->cursor, STREAM_PAGE_ROWS) != OK) stream_refuse_busy(stream);
+    if (delivery_open(delivery, stream->cursor, STREAM_PAGE_ROWS) != OK)
+        stream_refuse(stream, "busy");
 }
 
 /* After rows up to a page's end: more of them, or the hub's events. */
@@ -266,7 +267,7 @@ static void stream_opened(struct delivery *delivery, const struct device_open *o
     struct exchange *ex = delivery->ex;
     enum err err = open->op.err;
     if (err != OK && err_status(err) >= 500) {
-        stream_refuse_busy(stream);
+        stream_refuse(stream, "busy");
         return;
     }
     if (err != OK) {
@@ -342,14 +343,14 @@ static void stream_dismissed(struct delivery *delivery, enum dismissal why)
     if (delivery->ex->state == EX_STREAMING)
         stream_bye(stream, reasons[why]);
     else
-        stream_refuse_busy(stream);
+        stream_refuse(stream, reasons[why]);
 }
 
 static void stream_drain(struct delivery *delivery, int64_t in_ms)
 {
     struct stream *stream = stream_of(delivery);
     if (delivery->ex->state != EX_STREAMING) {
-        stream_refuse_busy(stream);
+        stream_refuse(stream, "busy");
         return;
     }
     stream->end_at_ms = clock_mono_ms() + in_ms;
@@ -409,7 +410,7 @@ void stream_get(struct exchange *ex)
     struct stream *stream = stream_new(ex);
     stream->cursor = cursor;
     if (ex->api->is_draining)
-        stream_refuse_busy(stream);
+        stream_refuse(stream, "busy");
     else
         delivery_join(&stream->delivery);
 }

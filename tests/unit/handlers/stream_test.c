@@ -461,7 +461,7 @@ static void test_dismissed_before_its_head_is_a_whole_stream(void **state UNUSED
 {
     struct call *call = stream_asked(stream_head);
     hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
-    assert_bye(call, "busy");
+    assert_bye(call, "forgotten");
     lab_answer(OK); /* nobody waits for it any more */
 }
 
