@@ -159,6 +159,14 @@ static void stream_note_shown(struct stream *stream, const struct event *event)
     metrics_add(METRIC_PUSHED, 1);
 }
 
+static void stream_flush_one(struct stream *stream, struct mailbox *mailbox)
+{
+    struct event *event = mailbox_pop(mailbox);
+    stream_note_shown(stream, event);
+    stream_write(stream, event_sse(event));
+    event_release(event);
+}
+
 /* Several events are one write. */
 static void stream_flush_many(struct stream *stream, struct mailbox *mailbox)
 {
@@ -175,7 +183,8 @@ static void stream_flush_many(struct stream *stream, struct mailbox *mailbox)
     buf_done(&sse);
 }
 
-/* What came to the mailbox, up to one flush. */
+/* What came to the mailbox, until the socket is full: of what is left then `writable` reminds us,
+ * of what were left before nobody would. */
 static void stream_flush_mailbox(struct stream *stream)
 {
     struct delivery *delivery = &stream->delivery;
@@ -184,13 +193,13 @@ static void stream_flush_mailbox(struct stream *stream)
         delivery_enter(delivery, DELIVERY_CATCHUP);
         hub_stop_live(delivery->app->api.hub, &delivery->listener);
         stream_next_page(stream);
-    } else if (mailbox->count == 1) {
-        struct event *event = mailbox_pop(mailbox);
-        stream_note_shown(stream, event);
-        stream_write(stream, event_sse(event));
-        event_release(event);
-    } else if (mailbox->count > 1) {
-        stream_flush_many(stream, mailbox);
+        return;
+    }
+    while (mailbox->count > 0 && stream->is_flushed) {
+        if (mailbox->count == 1)
+            stream_flush_one(stream, mailbox);
+        else
+            stream_flush_many(stream, mailbox);
     }
 }
 

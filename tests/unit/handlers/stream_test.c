@@ -265,27 +265,42 @@ static void test_reader_far_behind_costs_a_mailbox_and_reads_again(void **state 
     assert_int_equal(call_sent_count(call, "event: incoming_message\n"), MAILBOX_EVENTS_MAX + 1);
 }
 
-static void test_large_events_are_flushed_in_pieces(void **state UNUSED)
+/* Five events, of which three fill a flush. */
+enum { LARGE_LEN = 30 * 1024, LARGE_COUNT = 5 };
+
+static void publish_large(void)
 {
-    enum { LEN = 30 * 1024, COUNT = 5 };
-    struct call *call = stream_live();
-    char *text = calloc(1, LEN + 64);
-    for (uint64_t seq = 41; seq < 41 + COUNT; seq++) {
+    char *text = calloc(1, LARGE_LEN + 64);
+    for (uint64_t seq = 41; seq < 41 + LARGE_COUNT; seq++) {
         int at = snprintf(text, 64, "id: 7.%llu\nevent: large\ndata: ", (unsigned long long)seq);
-        memset(text + at, 'x', LEN);
-        memcpy(text + at + LEN, "\n\n", 2);
-        struct str sse = str_of(text, (size_t)at + LEN + 2);
+        memset(text + at, 'x', LARGE_LEN);
+        memcpy(text + at + LARGE_LEN, "\n\n", 2);
+        struct str sse = str_of(text, (size_t)at + LARGE_LEN + 2);
         struct event *event = event_new(
             &(struct event_parts){.epoch = LAB_EPOCH, .seq = seq, .sse = sse, .json = sse});
         hub_publish(lab.app.api.hub, STR("ann"), event);
         event_release(event);
     }
     free(text);
+}
+
+static void test_large_events_are_flushed_in_pieces(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    publish_large();
     call->is_clogged = true;
     LAB_UNTIL(call->is_full);
     assert_int_equal(call_sent_count(call, "event: large"), 3);
     call_drains(call);
-    assert_int_equal(call_sent_count(call, "event: large"), COUNT);
+    assert_int_equal(call_sent_count(call, "event: large"), LARGE_COUNT);
+}
+
+static void test_socket_that_takes_a_whole_flush_gets_the_rest(void **state UNUSED)
+{
+    struct call *call = stream_live();
+    publish_large();
+    LAB_UNTIL(call->sent.len > 0);
+    assert_int_equal(call_sent_count(call, "event: large"), LARGE_COUNT);
 }
 
 static void test_next_page_waits_for_the_socket(void **state UNUSED)
@@ -574,6 +589,7 @@ int main(void)
         LAB_CASE(test_clogged_socket_is_written_to_once_and_goes_on),
         LAB_CASE(test_reader_far_behind_costs_a_mailbox_and_reads_again),
         LAB_CASE(test_large_events_are_flushed_in_pieces),
+        LAB_CASE(test_socket_that_takes_a_whole_flush_gets_the_rest),
         LAB_CASE(test_next_page_waits_for_the_socket),
         LAB_CASE(test_page_that_meets_a_clogged_socket_is_read_again),
         LAB_CASE(test_page_of_another_epoch_begins_anew),
