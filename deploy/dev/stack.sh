@@ -246,10 +246,12 @@ redis_start() { # Debian's redis-tools holds the server as redis-check-rdb: the 
 }
 
 parleyd_argv() { # fills the array `parleyd`
+    # A key of the stack's own, so that tokens outlive a parleyd that is killed.
+    [ -s "$VAR/token.key" ] || (umask 077 && head -c 48 /dev/urandom | base64 >"$VAR/token.key")
     # shellcheck disable=SC2206 # PARLEYD_FLAGS are words
     parleyd=("$PARLEYD" serve --dev "--listen=127.0.0.1:$PORT"
         "--admin-listen=127.0.0.1:$ADMIN_PORT" "${db_flags[@]}" "--redis=unix:$redis_socket"
-        ${PARLEYD_FLAGS:-})
+        "--token-key-file=$VAR/token.key" ${PARLEYD_FLAGS:-})
 }
 
 # SO_REUSEPORT would let two servers of one user share a port in silence.

@@ -19,10 +19,7 @@ stack_begin() {
     PORT=$(free_port)
     ADMIN_PORT=$(free_port)
     PARLEYD=$BUILD/parleyd
-    # A key of its own, so that tokens outlive a server that is killed, as in production.
-    [ -s "$VAR/token.key" ] || head -c 48 /dev/urandom | base64 >"$VAR/token.key"
-    PARLEYD_FLAGS="${PARLEYD_FLAGS:-} --token-key-file=$VAR/token.key"
-    export VAR PORT ADMIN_PORT PARLEYD PARLEYD_FLAGS
+    export VAR PORT ADMIN_PORT PARLEYD
     trap stack_end EXIT
     trap 'exit 130' INT TERM
     if ! stack up || ! stack start parleyd; then

@@ -12,7 +12,7 @@ codes = {}  # code of a problem -> its statuses
 # Rows of error.def that no client is ever told.
 INTERNAL = {"config", "system", "lost", "retry", "duplicate", "closed"}
 # Told only when the server itself is at fault: no story can ask for it.
-NOT_ON_DEMAND = {"internal", "busy", "draining", "uncertain"}
+NOT_ON_DEMAND = {"internal", "draining"}
 
 
 def note_call(method, path, response):

@@ -379,10 +379,10 @@ def send_till_answered(servers, name, body):
         check(time.monotonic() < deadline, "never answered")
 
 
-def dying(stack, fault):
+def dying(stack, fault, *flags):
     """A server that dies, or fails, at this point; None if it did so before it was ready."""
     try:
-        return Server(stack, "--fanout-lease-ms=300", "--db-lanes=1", "--reactors=1", key=KEY,
+        return Server(stack, "--fanout-lease-ms=300", "--db-lanes=1", "--reactors=1", *flags, key=KEY,
                       environment={"PARLEY_FAULT": fault})
     except AssertionError:
         return None
@@ -445,6 +445,31 @@ def tell_group_send(servers, what):
             got += [e for e in page["events"] if e["type"] == "incoming_message"]
         check([e["content"] for e in got] == ["0", "1", "2"], what, got)
         check([e["group_seq"] for e in got] == [1, 2, 3], what, got)
+
+
+def story_an_outcome_that_stays_unknown_is_said_to_be_so(stack):
+    """From some commit on, every one loses its connection before the answer is there."""
+    uncertain = 0
+    with Server(stack, key=KEY) as sound:
+        for count in range(1, 4):
+            other = dying(stack, f"lane_after_commit:down:{count}", "--db-deadline-ms=700")
+            if other is None:
+                continue
+            ann, bob = other.user(), sound.user()
+            bob.get("/settings")
+            sound.user(ann.id).get("/settings")
+            body = {"receiver_id": bob.id, "content": "well?", "message_id_by_client": 1}
+            answer = ann.post("/send", body, timeout=20)
+            if answer.status == 504:
+                check_problem(answer, 504, "uncertain")
+                check(int(answer.field("Retry-After")) >= 1, answer.fields)
+                uncertain += 1
+            else:  # its user could not be looked up, or its commit came before the fault
+                check(answer.status in (503, 201), answer)
+            check(sound.user(ann.id).post("/send", body).status == 201, "the same key, elsewhere")
+            check(texts(bob.sync()) == ["well?"], "once")
+            other.kill()
+    check(uncertain >= 1, "a send whose commit was not answered")
 
 
 @long
