@@ -289,6 +289,19 @@ static void test_store_that_fails_is_told_and_asked_again(void **state UNUSED)
     assert_int_equal(fake_submits, 2);
 }
 
+static void test_stream_of_a_store_that_fails_is_sent_away_politely(void **state UNUSED)
+{
+    fake_mint(&fake, STR("bob"), STR_NONE, STR_NONE);
+    struct exchange *ex = run("GET /chat/app/stream\nBearer\n");
+    fake_store_answers(ERR_UNAVAILABLE);
+    assert_int_equal(ex->reply.status, 200);
+    assert_int_equal(fake.opens, 1);
+    assert_int_equal(fake.ends, 1);
+    assert_int_equal(fake.replies, 0);
+    assert_true(str_holds(buf_str(&fake.sent), "\"reason\":\"busy\""));
+    assert_true(str_holds(buf_str(&fake.sent), "retry: "));
+}
+
 static void test_client_gone_meanwhile_gets_no_handler(void **state UNUSED)
 {
     fake_mint(&fake, STR("bob"), STR_NONE, STR_NONE);
@@ -357,6 +370,7 @@ int main(void)
         CASE(test_head_opens_nothing_where_get_would_wait),
         CASE(test_new_user_is_made_before_its_first_call),
         CASE(test_store_that_fails_is_told_and_asked_again),
+        CASE(test_stream_of_a_store_that_fails_is_sent_away_politely),
         CASE(test_client_gone_meanwhile_gets_no_handler),
         CASE(test_open_routes_take_no_token_and_make_no_user),
         CASE(test_admin_listener_serves_its_own_alone),
