@@ -275,7 +275,8 @@ def check(condition, *said):
 def check_problem(answer, status, code):
     """A problem document in full: RFC 9457's members, ours, and the right media type."""
     check(answer.status == status, "expected", status, code, "but got", answer)
-    check(answer.field("Content-Type") in ("application/problem+json", "application/json"), answer.fields)
+    check(answer.field("Content-Type") in ("application/problem+json", "application/json"),
+          answer.fields)
     body = answer.json
     check(body["status"] == status and body["code"] == code, body)
     for member in ("type", "title", "request_id"):

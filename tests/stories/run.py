@@ -6,7 +6,7 @@ against a real parleyd, MariaDB and Redis. What a story wants is told by its par
   stack    the MariaDB and Redis that they share: it starts a server with flags of its own
   trouble  a MariaDB and Redis to break: one story at a time has them
 
-Stories run side by side. Usage: run.py [--parleyd PATH] [--only TEXT] [--short] [--list] [--jobs N].
+Stories run side by side. Usage: run.py [--parleyd PATH] [--only TEXT] [--short] [--list].
 Closes with `N passed, N failed`; a report of a sanitizer, a failed assertion, or a route that no
 story has called is a failure too."""
 
@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import seen  # noqa: E402
 from parley import ROOT, Server, Stack  # noqa: E402
 
-REPORTS = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion .* failed")
+REPORTS = re.compile(r"(Address|Leak|Thread)Sanitizer|runtime error:|Assertion .* failed")
 
 
 class Story:
@@ -92,7 +92,7 @@ class House:
         return True
 
     def explain(self, error):
-        """The traceback without the runner's own frames, and the last words of the story's servers."""
+        """The traceback without the runner's own frames, and the servers' last words."""
         frames = [frame for frame in traceback.extract_tb(error.__traceback__)
                   if os.path.basename(frame.filename) != "run.py"]
         text = traceback.format_list(frames)
@@ -149,7 +149,8 @@ def main():
     parser.add_argument("--short", action="store_true", help="without the stories marked long")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=6, help="stories at a time")
-    parser.add_argument("--keep", action="store_true", help="leave the servers' logs where they are")
+    parser.add_argument("--keep", action="store_true",
+                        help="leave the servers' logs where they are")
     options = parser.parse_args()
     stories = [story for story in find_stories()
                if options.only in story.label and not (options.short and story.is_long)]

@@ -22,7 +22,8 @@ def note_call(method, path, response):
 
 
 def note_problem(response):
-    if response.body and (response.field("Content-Type") or "").startswith("application/problem+json"):
+    media_type = response.field("Content-Type") or ""
+    if response.body and media_type.startswith("application/problem+json"):
         with lock:
             codes.setdefault(response.json["code"], set()).add(response.status)
 

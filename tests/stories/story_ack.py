@@ -28,7 +28,8 @@ def story_an_ack_again_confirms_nothing_new(server):
     ann, bob = server.user(), server.user()
     sent = ann.send(bob)
     page = bob.sync()
-    check(bob.ack(message_ids=[sent["message_id"], sent["message_id"]]) == 1, "named twice, one message")
+    check(bob.ack(message_ids=[sent["message_id"], sent["message_id"]]) == 1,
+          "named twice, one message")
     check(bob.ack(message_ids=[sent["message_id"]]) == 0)
     check(bob.ack(up_to=page["cursor"]) == 0)
     check(bob.ack(up_to=page["cursor"]) == 0)
@@ -49,14 +50,17 @@ def story_wrong_forms_are_refused(server):
     ann, bob = server.user(), server.user()
     sent = ann.send(bob)["message_id"]
     cursor = bob.sync()["cursor"]
-    for body in ({}, {"message_id": sent, "message_ids": [sent]}, {"message_id": sent, "up_to": cursor},
+    for body in ({}, {"message_id": sent, "message_ids": [sent]},
+                 {"message_id": sent, "up_to": cursor},
                  {"message_ids": []}, {"message_ids": sent}, {"message_ids": [1]},
                  {"message_ids": [None]}, {"message_id": 5}, {"message_id": [sent]}, {"up_to": 5},
                  {"up_to": [cursor]}, {"type": "read", "message_id": sent},
                  {"message_id": sent, "timestamp": {}}):
         check_problem(bob.post("/ack", body), 422, "bad_field")
     check(ids(bob.sync()) == [sent], "nothing was confirmed")
-    check(bob.post("/ack", {"message_id": sent, "message_ids": None, "up_to": None}).json["acknowledged"] == 1)
+    check(bob.post("/ack",
+                   {"message_id": sent, "message_ids": None,
+                    "up_to": None}).json["acknowledged"] == 1)
 
 
 def story_a_thousand_ids_and_not_one_more(server):
@@ -74,8 +78,10 @@ def story_a_bad_cursor_confirms_nothing(server):
     sent = ann.send(bob)["message_id"]
     cursor = bob.sync()["cursor"]
     epoch, seq = cursor.split(".")
-    for bad in ("", "x", "1", ".", f"{epoch}.", f".{seq}", f"{epoch}.x", f"{epoch}.-1", cursor + " ",
-                f"{int(epoch) + 1}.{seq}", f"{epoch}.{int(seq) + 1}", f"{epoch}.99999999999999999999999",
+    for bad in ("", "x", "1", ".", f"{epoch}.", f".{seq}", f"{epoch}.x", f"{epoch}.-1",
+                cursor + " ",
+                f"{int(epoch) + 1}.{seq}", f"{epoch}.{int(seq) + 1}",
+                f"{epoch}.99999999999999999999999",
                 f"{epoch}.{seq}.1", "\u0000"):
         check_problem(bob.post("/ack", {"up_to": bad}), 422, "bad_cursor")
     check(ids(bob.sync()) == [sent])
@@ -97,7 +103,8 @@ def story_message_ids_confirm_incoming_messages_only(server):
     bob.sync()
     bob.ack(message_ids=[first])
     check(ann.ack(message_ids=[first]) == 0)
-    check([e["type"] for e in ann.sync()["events"]] == ["message_delivered"], "the receipt is there")
+    check([e["type"] for e in ann.sync()["events"]] == ["message_delivered"],
+          "the receipt is there")
 
 
 def story_each_device_confirms_for_itself_and_the_sender_is_told_once(server):

@@ -6,6 +6,8 @@ import signal
 from http1 import Connection
 from parley import Server, check, check_problem, wait_until
 
+SAMPLE = re.compile(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})? (\S+)')
+
 
 def story_the_pages_are_on_the_admin_listener_only(server):
     for path in ("/livez", "/readyz", "/metrics"):
@@ -35,7 +37,7 @@ def story_metrics_are_prometheus_text(server):
             check(name not in types, "told once", line)
             types[name] = kind
         elif not line.startswith("# HELP "):
-            match = re.fullmatch(r'([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})? (\S+)', line)
+            match = SAMPLE.fullmatch(line)
             check(match, line)
             name = re.sub(r"_(bucket|sum|count)$", "", match[1])
             check(match[1] in types or types.get(name) == "histogram", "no TYPE before", line)
@@ -56,8 +58,8 @@ def story_readyz_tells_when_the_store_is_away(trouble):
     with Server(trouble) as server:
         check(server.admin("/readyz").status == 200)
         trouble.run("kill", "mariadbd")
-        answer = wait_until(lambda: (lambda a: a if a.status == 503 else None)(server.admin("/readyz")),
-                            20, "not ready")
+        wait_until(lambda: server.admin("/readyz").status == 503, 20, "not ready")
+        answer = server.admin("/readyz")
         check(answer.body and answer.body != b"ok\n", answer)
         check(server.admin("/livez").status == 200, "alive all the same")
         trouble.run("start", "mariadbd")

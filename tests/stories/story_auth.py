@@ -36,9 +36,12 @@ def story_only_tokens_of_our_key_count(stack):
     good = {"sub": "tess", "exp": now + 60}
     with Server(stack, key=KEY) as server:
         check(get(server, mint(KEY, good)).status == 200, "a user exists from its first call")
-        check(get(server, mint(KEY, dict(good, nbf=now - 5, iat=now, extra={"a": 1}))).status == 200)
-        check(get(server, None, fields={"Authorization": f"bEARER  {mint(KEY, good)}"}).status == 200)
-        for token in ("x", "a.b", "a.b.c", "....", "\u00e4", mint(b"f" * 32, good), mint(KEY, good) + "x",
+        check(get(server,
+                  mint(KEY, dict(good, nbf=now - 5, iat=now, extra={"a": 1}))).status == 200)
+        check(get(server, None,
+                  fields={"Authorization": f"bEARER  {mint(KEY, good)}"}).status == 200)
+        for token in ("x", "a.b", "a.b.c", "....", "\u00e4", mint(b"f" * 32, good),
+                      mint(KEY, good) + "x",
                       mint(KEY, good)[:-1], mint(KEY, dict(good, exp=now - 1)),
                       mint(KEY, dict(good, nbf=now + 600)), mint(KEY, dict(good, exp="soon")),
                       mint(KEY, {"sub": "tess"}), mint(KEY, {"exp": now + 60}),
@@ -115,5 +118,6 @@ def story_an_expired_token_is_refused_from_then_on(server):
     ann = server.user(ttl_s=1)
     check(ann.get("/settings").status == 200)
     from parley import wait_until
-    refused = wait_until(lambda: (lambda a: a if a.status == 401 else None)(ann.get("/settings")), 5)
+    refused = wait_until(lambda: (lambda a: a if a.status == 401 else None)(ann.get("/settings")),
+                         5)
     check_problem(refused, 401, "invalid_token")

@@ -12,12 +12,14 @@ def pointers(problem):
 def story_a_body_has_to_be_one_json_object(server):
     ann = server.user()
     for body in (b"", b" ", b"{", b"nope", b"[]", b"1", b"null", b'"x"', b"{} {}", b"{}x",
-                 b"\xef\xbb\xbf{}", b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":1.}', b'{"a":NaN}',
+                 b"\xef\xbb\xbf{}", b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":1.}',
+                 b'{"a":NaN}',
                  b'{"a":Infinity}', b'{"a":"\t"}', b'{"a":"\n"}', b'{"a":"\x00"}', b"{}\x00",
                  b'{"a":1,}', b'{"a" 1}', b"{'a':1}", b"{a:1}", b'{"a":"\\x41"}', b'{"a":"\\u12"}',
                  b'{"a":"\\ud800"}', b'{"a":"\\udc00x"}', b'{"a":"\xff"}', b'{"a":"\xc0\xaf"}',
                  b'{"a":"\xed\xa0\x80"}', b'{"a":"\xf4\x90\x80\x80"}', b'{"a":1,"a":1}',
-                 b'{"a":1,"\\u0061":2}', b'{"a":{"b":1,"b":2}}', b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
+                 b'{"a":1,"\\u0061":2}', b'{"a":{"b":1,"b":2}}',
+                 b'{"a":' + b"[" * 40 + b"]" * 40 + b"}",
                  b"//x\n{}", b"{/**/}"):
         answer = ann.post("/send", body)
         check(answer.status == 400, body, answer)
@@ -50,7 +52,8 @@ def story_wrong_types_are_all_named_at_once(server):
         "action": "x", "userId": 1, "receiver_id": [], "content": 5, "attachments": {},
         "message_id_by_client": 1.5, "timestamp": [], "crratedat": {}, "createdAt": [1]}),
         422, "bad_field")
-    check(set(pointers(problem)) >= {"/action", "/userId", "/receiver_id", "/content", "/attachments",
+    check(set(pointers(problem)) >= {"/action", "/userId", "/receiver_id", "/content",
+                                     "/attachments",
                                      "/message_id_by_client", "/timestamp", "/crratedat",
                                      "/createdAt"}, problem)
     for error in problem["errors"]:
@@ -80,7 +83,8 @@ def story_content_is_counted_in_code_points(server):
 
 def story_content_is_required_not_empty_and_without_nul(server):
     ann, bob = server.user(), server.user()
-    for body in ({}, {"content": ""}, {"content": None}, {"content": "a\u0000b"}, {"content": "\u0000"}):
+    for body in ({}, {"content": ""}, {"content": None}, {"content": "a\u0000b"},
+                 {"content": "\u0000"}):
         problem = check_problem(ann.post("/send", dict(body, receiver_id=bob.id)), 422, "bad_field")
         check(pointers(problem) == ["/content"], problem)
 
@@ -97,7 +101,8 @@ def story_a_body_of_16_kib_is_taken_and_one_byte_more_is_not(server):
     check(ann.post("/send", padded(body, 16384)).status == 201)
     check_problem(ann.post("/send", padded(body, 16385)), 413, "too_large")
     check_problem(ann.post("/send", padded(body, 1000000)), 413, "too_large")
-    check_problem(ann.call("PUT", "/settings", padded({"retention_days": 1}, 16385)), 413, "too_large")
+    check_problem(ann.call("PUT", "/settings", padded({"retention_days": 1}, 16385)), 413,
+                  "too_large")
     check(ann.post("/send", body).status == 201, "the neighbour is well")
 
 
@@ -131,7 +136,8 @@ def story_attachments_have_limits(server):
     url = {"url": "https://example.org/"}
 
     def post(attachments):
-        return ann.post("/send", {"receiver_id": bob.id, "content": "a", "attachments": attachments})
+        return ann.post("/send",
+                        {"receiver_id": bob.id, "content": "a", "attachments": attachments})
 
     check(post([]).status == 201)
     check(post([url] * 10).status == 201)

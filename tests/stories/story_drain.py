@@ -5,7 +5,7 @@ import threading
 import time
 
 from http1 import Closed, Connection
-from parley import BASE, Server, check, long, wait_until
+from parley import Server, check, long, wait_until
 from story_sync import Poll
 
 
@@ -60,22 +60,23 @@ def story_an_idle_server_ends_at_once(stack):
         check(c.request("GET", "/nowhere").status == 404)
         started = time.monotonic()
         check(server.stop() == 0)
-        check(time.monotonic() - started < 4, "idle connections hold nothing up", time.monotonic() - started)
+        check(time.monotonic() - started < 4, "idle connections hold nothing up",
+              time.monotonic() - started)
 
 
 def story_a_send_in_flight_is_finished(trouble):
     server = Server(trouble, "--drain-ms=8000", "--db-deadline-ms=7000")
     ann, bob = server.user(), server.user()
     ann.send(bob, "first")
+    begun = server.metric("parley_lane_wait_seconds_count")
     trouble.signal("mariadbd", signal.SIGSTOP)
     answers = []
     sender = threading.Thread(target=lambda: answers.append(
         ann.post("/send", {"receiver_id": bob.id, "content": "in flight"}, timeout=20)))
     try:
         sender.start()
-        # Nothing outside tells that the request was read; its connection comes to rest soon.
-        wait_until(lambda: ann.connection is not None and ann.connection.socket.fileno() > 0, 5)
-        time.sleep(0.3)
+        wait_until(lambda: server.metric("parley_lane_wait_seconds_count") > begun, 5,
+                   "its transaction has begun")
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: refuses(server), 10, "it drains")
     finally:

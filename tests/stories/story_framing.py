@@ -5,7 +5,7 @@ import socket
 import time
 
 from http1 import Closed, Connection
-from parley import BASE, Server, check, check_problem, wait_until
+from parley import BASE, Server, check, check_problem
 
 MARK = b"GET /chat/app/smuggled HTTP/1.1\r\nHost: x\r\nX-Request-Id: smuggled\r\n\r\n"
 
@@ -17,7 +17,7 @@ def head(ann, *lines, request=b"POST /chat/app/send HTTP/1.1", host=b"Host: x"):
 
 
 def check_closed(server, data, statuses=(400,)):
-    """One answer with one of these statuses, then the end; what was smuggled behind is not served."""
+    """One answer with one of these statuses, then the end; what stands behind is not served."""
     with Connection(server.address) as c:
         c.send(data)
         answer = c.read_response("POST")
@@ -101,7 +101,9 @@ def story_the_problem_of_a_bad_head_is_told(server):
 def story_a_head_of_16_kib_is_the_limit(server):
     ann = server.user()
     check(ann.get("/settings", fields={"X-Pad": "x" * 12000}).status == 200)
-    answer = check_closed(server, head(ann, b"X: " + b"x" * 17000, request=b"GET /chat/app/settings HTTP/1.1"),
+    answer = check_closed(server,
+                          head(ann, b"X: " + b"x" * 17000,
+                               request=b"GET /chat/app/settings HTTP/1.1"),
                           (431,))
     check(answer.json["code"] == "head_too_large", answer)
 
@@ -214,7 +216,8 @@ def story_the_absolute_form_is_taken(server):
 
 def story_paths_are_taken_as_they_are(server):
     ann = server.user()
-    for path in ("/chat/app/nowhere", "/chat/app", "/chat/app/", "/chat/app//send", "/chat/app/Send",
+    for path in ("/chat/app/nowhere", "/chat/app", "/chat/app/", "/chat/app//send",
+                 "/chat/app/Send",
                  "/chat/app/send/x", "/CHAT/app/send", "/chat/app/../app/send", "*", "/livez",
                  "/readyz", "/metrics", "/chat/app/settings/", "/chat/app/devices/%zz"):
         answer = ann.call("POST" if "evices" not in path else "DELETE", path, base="",
@@ -224,7 +227,8 @@ def story_paths_are_taken_as_they_are(server):
 
 def story_upgrade_is_ignored(server):
     ann = server.user()
-    fields = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
+    fields = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c",
+              "HTTP2-Settings": "AAMAAABk"}
     check(ann.get("/settings", fields=fields).status == 200)
 
 
@@ -250,7 +254,8 @@ def story_connection_close_is_honoured(server):
     for path in ("/settings", "/sync", "/sync?wait=1"):
         with Connection(server.address) as c:
             answer = c.request("GET", BASE + path, fields=ann.fields({"Connection": "close"}))
-            check(answer.status == 200 and answer.field("Connection") == "close", path, answer.fields)
+            check(answer.status == 200 and answer.field("Connection") == "close", path,
+                  answer.fields)
             check(c.is_closed(), path)
 
 
@@ -312,16 +317,19 @@ def story_a_request_behind_a_waiting_poll_is_answered_after_it_or_not_at_all(ser
 
 def story_a_client_that_leaves_midway_harms_nobody(server):
     ann = server.user()
-    pieces = [b"", b"G", b"GET /chat/app/settings HTTP/1.1\r\nHo", requests_of(ann, "/sync?wait=30"),
+    pieces = [b"", b"G", b"GET /chat/app/settings HTTP/1.1\r\nHo",
+              requests_of(ann, "/sync?wait=30"),
               requests_of(ann, "/stream"), requests_of(ann, "/settings"),
-              head(ann, b"Content-Length: 100") + b"{", b"\x16\x03\x01\x02\x00\x01", b"\r\n\r\n\r\n",
+              head(ann, b"Content-Length: 100") + b"{", b"\x16\x03\x01\x02\x00\x01",
+              b"\r\n\r\n\r\n",
               b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00" * 5000]
     for how in ("close", "reset", "half"):
         for piece in pieces:
             c = Connection(server.address)
             c.send(piece)
             if how == "reset":
-                c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+                c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                    b"\x01\x00\x00\x00\x00\x00\x00\x00")
             if how == "half":
                 c.socket.shutdown(socket.SHUT_WR)
                 continue

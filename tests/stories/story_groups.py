@@ -7,7 +7,8 @@ from parley import check, check_problem, wait_until
 
 
 def change(user, call, group_id, *members):
-    return user.post(f"/{call}", {"userId": [getattr(m, "id", m) for m in members], "groupId": group_id})
+    return user.post(f"/{call}",
+                     {"userId": [getattr(m, "id", m) for m in members], "groupId": group_id})
 
 
 def roles(user, group_id, role, *members):
@@ -70,7 +71,8 @@ def story_create_is_idempotent_by_its_key(server):
     check(again.status == 201 and again.json == first.json, first, again)
     check(again.field("Idempotency-Replayed") == "true", again.fields)
     check(first.field("Idempotency-Replayed") is None, first.fields)
-    other = ann.post("/createGroup", dict(body, groupname="twice"), fields={"Idempotency-Key": "g1"})
+    other = ann.post("/createGroup", dict(body, groupname="twice"),
+                     fields={"Idempotency-Key": "g1"})
     check_problem(other, 409, "key_reused")
     check(ann.post("/createGroup", body).json != first.json, "no key, no replay")
     events(bob, 2, "group_changed")
@@ -159,7 +161,8 @@ def story_add_lists_those_who_came(server):
     told = events(carl, 1, "group_changed")[0]
     check(told["change"] == "added" and told["userId"] == [carl.id] and told["by"] == ann.id, told)
     check([e["change"] for e in events(bob, 2, "group_changed")] == ["created", "added"])
-    check([e["change"] for e in events(ann, 2, "group_changed")] == ["created", "added"], "the actor")
+    check([e["change"] for e in events(ann, 2, "group_changed")] == ["created", "added"],
+          "the actor")
     for user in (ann, bob, carl):
         check(user.sync()["events"] == [], "one for each call that changed something")
 
@@ -215,7 +218,8 @@ def story_a_group_has_1024_members(server):
     ids = [f"{ann.id}-m{i}" for i in range(1100)]
     for name in ids[:1024]:
         check(ann.post("/login", {"userId": name}, token=False).status == 200)
-    check_problem(ann.post("/createGroup", {"groupname": "big", "members": ids[:1024]}), 409, "group_full")
+    check_problem(ann.post("/createGroup", {"groupname": "big", "members": ids[:1024]}), 409,
+                  "group_full")
     group_id = ann.group("big", *ids[:1023])
     check_problem(change(ann, "add", group_id, ids[1023]), 409, "group_full")
     check(change(ann, "add", group_id, ids[5]).json["userId"] == [], "already in")

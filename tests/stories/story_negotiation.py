@@ -30,7 +30,8 @@ def story_a_stream_is_an_event_stream(server):
 def story_a_body_is_json_by_its_type_too(server):
     ann = server.user()
     body = {"receiver_id": ann.id, "content": "x"}
-    for good in ("application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8",
+    for good in ("application/json", "application/json; charset=utf-8",
+                 "application/json;charset=UTF-8",
                  'application/json; charset="utf-8"', "Application/JSON"):
         check(ann.post("/send", body, fields={"Content-Type": good}).status == 201, good)
     for bad in (None, "", "text/plain", "application/x-www-form-urlencoded", "application/jsonx",
@@ -41,10 +42,12 @@ def story_a_body_is_json_by_its_type_too(server):
 
 def story_problems_come_in_the_type_that_is_taken(server):
     ann = server.user()
-    for accept, expected in ((None, "application/problem+json"), ("*/*", "application/problem+json"),
+    for accept, expected in ((None, "application/problem+json"),
+                             ("*/*", "application/problem+json"),
                              ("application/json", "application/json"),
                              ("application/problem+json", "application/problem+json"),
-                             ("application/json, application/problem+json", "application/problem+json"),
+                             ("application/json, application/problem+json",
+                              "application/problem+json"),
                              ("text/event-stream", "application/problem+json")):
         answer = ann.get("/nowhere", fields={"Accept": accept})
         check_problem(answer, 404, "not_found")
@@ -68,7 +71,8 @@ def story_methods_that_a_resource_does_not_know_are_named(server):
 def story_options_answers_with_what_is_allowed(server):
     with Connection(server.address) as c:
         answer = c.request("OPTIONS", BASE + "/send")
-        check(answer.status == 204 and set(answer.field("Allow").split(", ")) == {"POST", "OPTIONS"},
+        check(answer.status == 204 and set(answer.field("Allow").split(", ")) == {"POST",
+                                                                                  "OPTIONS"},
               answer.fields)
         check(answer.body == b"" and answer.field("X-Request-Id"), answer.fields)
         check_problem(c.request("OPTIONS", BASE + "/nowhere"), 404, "not_found")
@@ -77,7 +81,8 @@ def story_options_answers_with_what_is_allowed(server):
 def story_every_get_has_head(server):
     ann = server.user()
     group_id = ann.group("g", ann)
-    for path in ("/settings", "/groups", f"/groups/{group_id}", "/devices", "/sync?wait=30", "/stream"):
+    for path in ("/settings", "/groups", f"/groups/{group_id}", "/devices", "/sync?wait=30",
+                 "/stream"):
         answer = ann.call("HEAD", path)
         check(answer.status == 200 and answer.body == b"", path, answer.fields)
         check(answer.field("Cache-Control").startswith("no-store"), path, answer.fields)
@@ -105,7 +110,8 @@ def story_checks_come_in_their_order(server):
     check_problem(ann.call("GET", "/send", token=None), 405, "method_not_allowed")
     check_problem(ann.call("POST", "/send", b"{", fields=html, token=None), 401, "unauthenticated")
     check_problem(reader.post("/send", b"{", fields=html), 403, "insufficient_scope")
-    check_problem(ann.post("/send", b"x" * 20000, fields=dict(html, **plain)), 406, "not_acceptable")
+    check_problem(ann.post("/send", b"x" * 20000, fields=dict(html, **plain)), 406,
+                  "not_acceptable")
     check_problem(ann.post("/send", b"x" * 20000, fields=plain), 413, "too_large")
     check_problem(ann.post("/send", b"{", fields=plain), 415, "unsupported_media_type")
     check_problem(ann.post("/send", b"{", fields={"X-Device-Id": "a b"}), 400, "bad_json")

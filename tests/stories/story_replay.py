@@ -41,7 +41,8 @@ def story_integer_and_string_keys_differ(server):
     ann, bob = server.user(), server.user()
     one = send(ann, {"receiver_id": bob.id, "content": "a", "message_id_by_client": 5})
     two = send(ann, {"receiver_id": bob.id, "content": "b", "message_id_by_client": "5"})
-    check(one.json["message_id_by_client"] == 5 and two.json["message_id_by_client"] == "5", one, two)
+    check(one.json["message_id_by_client"] == 5 and two.json["message_id_by_client"] == "5", one,
+          two)
     check(two.status == 201 and one.json["message_id"] != two.json["message_id"], one, two)
 
 

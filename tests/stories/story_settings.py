@@ -18,7 +18,8 @@ def story_what_is_no_retention(server):
     ann = server.user()
     ann.call("PUT", "/settings", {"retention_days": 7})
     for bad in (-1, 91, 1.5, "7", None, True, [], 2 ** 70):
-        problem = check_problem(ann.call("PUT", "/settings", {"retention_days": bad}), 422, "bad_field")
+        problem = check_problem(ann.call("PUT", "/settings", {"retention_days": bad}), 422,
+                                "bad_field")
         check([e["pointer"] for e in problem["errors"]] == ["/retention_days"], problem)
     check_problem(ann.call("PUT", "/settings", {}), 422, "bad_field")
     check(ann.get("/settings").json == {"retention_days": 7})

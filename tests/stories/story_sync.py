@@ -36,7 +36,8 @@ class Poll(threading.Thread):
 
 
 def waiting(server, count):
-    wait_until(lambda: server.metric('parley_streams_open{kind="poll"}') >= count, 10, "a parked poll")
+    wait_until(lambda: server.metric('parley_streams_open{kind="poll"}') >= count, 10,
+               "a parked poll")
 
 
 def story_pages_follow_each_other_by_cursor(server):
@@ -51,7 +52,8 @@ def story_pages_follow_each_other_by_cursor(server):
     third = bob.sync(second["cursor"], limit=3)
     check(texts(third) == ["6"] and third["more"] is False, third)
     fourth = bob.sync(third["cursor"])
-    check(fourth == {"events": [], "cursor": third["cursor"], "more": False, "superseded": False}, fourth)
+    check(fourth == {"events": [], "cursor": third["cursor"], "more": False, "superseded": False},
+          fourth)
     check(texts(bob.sync()) == list("0123456"), "unconfirmed: again without a cursor")
 
 
@@ -237,7 +239,8 @@ def story_passing_a_cursor_confirms_receipts_and_never_messages(server):
     check([e["type"] for e in page["events"]] == ["incoming_message", "message_delivered"], page)
     check([e["type"] for e in ann.sync()["events"]] == ["incoming_message", "message_delivered"])
     check(ann.sync(page["cursor"])["events"] == [])
-    check([e["type"] for e in ann.sync()["events"]] == ["incoming_message"], "only the receipt is gone")
+    check([e["type"] for e in ann.sync()["events"]] == ["incoming_message"],
+          "only the receipt is gone")
 
 
 def story_a_waiting_poll_confirms_what_it_passes(server):
@@ -295,7 +298,8 @@ def story_a_poll_whose_client_is_gone_leaves_no_trace(stack):
         polls = [Connection(server.address) for _ in range(5)]
         from http1 import render
         for i, c in enumerate(polls):
-            c.send(render("GET", BASE + "/sync?wait=50", fields=dict(bob.fields(), **{"X-Device-Id": f"d{i}"})))
+            c.send(render("GET", BASE + "/sync?wait=50",
+                          fields=dict(bob.fields(), **{"X-Device-Id": f"d{i}"})))
         wait_until(lambda: server.metric('parley_streams_open{kind="poll"}') == 5, 10, "five polls")
         for c in polls:
             c.close()

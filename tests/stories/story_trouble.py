@@ -55,7 +55,8 @@ def story_a_stream_opened_while_the_store_is_away_is_sent_away_politely(trouble)
             with bob.stream() as stream:
                 check(stream.response.status == 200, stream.response)
                 bye = stream.wait_for("bye")
-                check(bye.json["reason"] == "busy" and bye.retry == bye.json["retry_ms"] >= 1000, bye.block)
+                check(bye.json["reason"] == "busy" and bye.retry == bye.json["retry_ms"] >= 1000,
+                      bye.block)
                 check(stream.ends())
         finally:
             trouble.run("start", "mariadbd")
@@ -113,7 +114,8 @@ def story_nothing_acknowledged_is_lost_when_the_store_is_killed(trouble):
         def run(me, number):
             while not stop.is_set():
                 try:
-                    answer = me.post("/send", {"receiver_id": bob.id, "content": f"{me.id}/{number}",
+                    answer = me.post("/send",
+                                     {"receiver_id": bob.id, "content": f"{me.id}/{number}",
                                                "message_id_by_client": number}, timeout=20)
                 except (Closed, OSError, TimeoutError):
                     continue
@@ -139,7 +141,8 @@ def story_nothing_acknowledged_is_lost_when_the_store_is_killed(trouble):
             got += page["events"]
         ids = [e["message_id"] for e in got]
         check(set(ids) >= set(sent), "lost", len(set(sent) - set(ids)), "of", len(sent))
-        check(len(set(ids)) == len(ids) and len({e["content"] for e in got}) == len(got), "none twice")
+        check(len(set(ids)) == len(ids) and len({e["content"] for e in got}) == len(got),
+              "none twice")
         seqs = [int(e["cursor"].split(".")[1]) for e in got]
         check(seqs == list(range(seqs[0], seqs[0] + len(seqs))), "gap-free")
 
@@ -160,12 +163,14 @@ def story_without_redis_deliveries_go_on_and_with_it_they_are_at_once(trouble):
                 check(stream.wait_for("incoming_message").json["content"] == f"by the probe {i}")
             trouble.run("start", "redis")
             for server in (one, two):
-                wait_until(lambda: server.metric("parley_relay_up") == 2, 20, "both reactors are back")
+                wait_until(lambda: server.metric("parley_relay_up") == 2, 20,
+                           "both reactors are back")
             ann.send(bob, "anything missed comes with the next")
             stream.wait_for("incoming_message", timeout=10)
             for i in range(3):
                 ann.send(bob, f"at once {i}")
-                check(stream.wait_for("incoming_message", timeout=5).json["content"] == f"at once {i}")
+                check(stream.wait_for("incoming_message",
+                                      timeout=5).json["content"] == f"at once {i}")
 
 
 def story_redis_is_not_needed_by_one_server(stack):
@@ -195,7 +200,8 @@ def story_two_servers_deliver_to_each_other(stack):
                 event = stream.wait_for("incoming_message").json
                 check(event["content"] == str(i), event)
                 check(bob.ack(message_ids=[event["message_id"]]) == 1)
-                check(senders.wait_for("message_delivered").json["message_id"] == event["message_id"])
+                receipt = senders.wait_for("message_delivered").json
+                check(receipt["message_id"] == event["message_id"], receipt)
             group_id = ann.group("across", bob)
             check(stream.wait_for("group_changed").json["groupId"] == group_id)
             bob.send_group(group_id, "back")
@@ -247,7 +253,8 @@ def story_a_poll_elsewhere_takes_the_place_of_this_one(stack):
 
 
 def story_a_redis_that_hangs_holds_nobody_up(trouble):
-    with Server(trouble, "--probe-ms=400", key=KEY) as one, Server(trouble, "--probe-ms=400", key=KEY) as two:
+    flags = ("--probe-ms=400",)
+    with Server(trouble, *flags, key=KEY) as one, Server(trouble, *flags, key=KEY) as two:
         ann, bob = one.user(), two.user()
         bob.get("/settings")
         with bob.stream() as stream:
@@ -382,13 +389,15 @@ def send_till_answered(servers, name, body):
 def dying(stack, fault, *flags):
     """A server that dies, or fails, at this point; None if it did so before it was ready."""
     try:
-        return Server(stack, "--fanout-lease-ms=300", "--db-lanes=1", "--reactors=1", *flags, key=KEY,
+        return Server(stack, "--fanout-lease-ms=300", "--db-lanes=1", "--reactors=1", *flags,
+                      key=KEY,
                       environment={"PARLEY_FAULT": fault})
     except AssertionError:
         return None
 
 
-POINTS = ("lane_before_statement", "lane_after_statement", "lane_before_commit", "lane_after_commit")
+POINTS = ("lane_before_statement", "lane_after_statement", "lane_before_commit",
+          "lane_after_commit")
 
 
 def tell_faults(stack, action, counts, tell):
