@@ -60,7 +60,11 @@ class Stack:
         self.parleyd = parleyd
         self.var = tempfile.mkdtemp(prefix="parley-stories-")
         self.environment = dict(os.environ, VAR=self.var, PARLEYD=parleyd)
-        self.run("up")
+        try:
+            self.run("up")
+        except Exception:
+            self.close()
+            raise
 
     def run(self, *verb):
         script = os.path.join(ROOT, "deploy/dev/stack.sh")
