@@ -85,6 +85,13 @@ static void test_failed_question_is_answered(void **state UNUSED)
     assert_int_equal(then_count, 0);
 }
 
+static void test_client_that_left_meanwhile_changes_nothing(void **state UNUSED)
+{
+    call_leaves(check_three());
+    lab_answer(OK);
+    assert_int_equal(then_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +99,7 @@ int main(void)
         LAB_CASE(test_the_others_are_asked_for_and_known_from_then_on),
         LAB_CASE(test_missing_users_are_named_where_they_stood),
         LAB_CASE(test_failed_question_is_answered),
+        LAB_CASE(test_client_that_left_meanwhile_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
