@@ -7,6 +7,10 @@ static void users_check_done(struct db_op *op)
     struct users_check *check = container_of(op, struct users_check, op.op);
     struct exchange *ex = check->ex;
     size_t missing_count = 0;
+    if (ex->is_gone) { /* nothing was written yet; and at the server's end there is no store */
+        exchange_release(ex);
+        return;
+    }
     if (op->err != OK) {
         reply_error(ex, op->err);
         exchange_release(ex);
