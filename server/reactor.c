@@ -63,9 +63,12 @@ static void reactor_publish_copies(struct fanout_publish *sink, const struct fan
     }
 }
 
+/* An op that ends behind the cut leaves its job in the outbox: another server takes it, or we do
+ * when we are back. */
 static void reactor_group_changed(struct app *app, struct str group_id)
 {
-    fanout_kick(container_of(app, struct reactor, app)->fanout, group_id);
+    struct reactor *reactor = container_of(app, struct reactor, app);
+    if (reactor->fanout) fanout_kick(reactor->fanout, group_id);
 }
 
 static enum err reactor_open_listeners(struct reactor *reactor, const struct reactor_config *config)

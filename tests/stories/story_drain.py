@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from http1 import Closed, Connection
+from http1 import Closed, Connection, render
 from parley import Server, check, long, wait_until
 from story_sync import Poll
 
@@ -89,6 +89,35 @@ def story_a_send_in_flight_is_finished(trouble):
     with Server(trouble) as again:
         late = again.user(bob.id)
         check([e["content"] for e in late.sync()["events"]] == ["first", "in flight"])
+
+
+def texts(user):
+    return [e["content"] for e in user.sync()["events"] if e["type"] == "incoming_message"]
+
+
+def story_a_group_send_that_outlasts_the_drain_leaves_its_job_behind(trouble):
+    server = Server(trouble, "--reactors=1", "--drain-ms=300", "--db-deadline-ms=7000",
+                    "--fanout-lease-ms=4000")  # so long that no search for jobs comes between
+    ann, bob = server.user(), server.user()
+    group = ann.group("g", bob)
+    ann.send_group(group, "first")
+    wait_until(lambda: "first" in texts(bob), 10, "the first one's job is done")
+    begun = server.metric("parley_lane_wait_seconds_count")
+    trouble.signal("mariadbd", signal.SIGSTOP)
+    try:
+        ann.connection.send(render("POST", "/chat/app/send", {"groupId": group, "content": "late"},
+                                   ann.fields()))
+        wait_until(lambda: server.metric("parley_lane_wait_seconds_count") > begun, 5,
+                   "its transaction has begun")
+        server.process.send_signal(signal.SIGTERM)
+        check(ann.connection.is_closed(10), "the clients are cut off")
+    finally:
+        trouble.signal("mariadbd", signal.SIGCONT)
+    check(server.process.wait(20) == 0, server.log()[-2000:])
+    server.process.stdout.close()
+    with Server(trouble, "--fanout-lease-ms=4000") as again:
+        late = again.user(bob.id)
+        wait_until(lambda: texts(late) == ["first", "late"], 20, "another server does the job")
 
 
 @long
