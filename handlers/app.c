@@ -16,3 +16,11 @@ void app_submit(struct exchange *ex, struct str key, struct db_op *op)
     reply_error(ex, err);
     exchange_release(ex);
 }
+
+bool app_op_failed(struct exchange *ex, const struct db_op *op)
+{
+    if (op->err == OK) return false;
+    reply_error(ex, op->err);
+    exchange_release(ex);
+    return true;
+}

@@ -26,3 +26,5 @@ void app_op_init(struct exchange *ex, struct db_op *op, const struct op_kind *ki
 /* Submits; what the queue refuses is answered with 503 at once and the op's done will not run.
  * Holds the exchange until done: call exchange_release there, last. */
 void app_submit(struct exchange *ex, struct str key, struct db_op *op);
+/* In done: true if the op failed; its error has been answered then and the hold is given up. */
+bool app_op_failed(struct exchange *ex, const struct db_op *op);

@@ -13,7 +13,7 @@ struct delivery_read {
         struct device_open open;
         struct inbox_page page;
     };
-    struct str user_id, device_id; /* copies behind the struct */
+    struct ids ids; /* copies behind the struct */
     char bytes[];
 };
 
@@ -67,6 +67,12 @@ void delivery_init(struct delivery *delivery, struct exchange *ex, enum listener
     metrics_add(delivery_gauge(delivery), 1);
 }
 
+void delivery_set_ids(struct delivery *delivery, struct ids ids)
+{
+    delivery->listener.user_id = ids.user_id;
+    delivery->listener.device_id = ids.device_id;
+}
+
 void delivery_done(struct delivery *delivery)
 {
     struct exchange *ex = delivery->ex;
@@ -98,12 +104,9 @@ void delivery_join(struct delivery *delivery)
 
 static struct delivery_read *delivery_read_new(struct delivery *delivery)
 {
-    struct str user = delivery->listener.user_id, device = delivery->listener.device_id;
-    struct delivery_read *read = memory_alloc(sizeof(*read) + user.len + device.len);
-    memcpy(read->bytes, user.ptr, user.len);
-    memcpy(read->bytes + user.len, device.ptr, device.len);
-    read->user_id = str_of(read->bytes, user.len);
-    read->device_id = str_of(read->bytes + user.len, device.len);
+    struct ids reader = {delivery->listener.user_id, delivery->listener.device_id};
+    struct delivery_read *read = memory_alloc(sizeof(*read) + ids_len(reader));
+    read->ids = ids_copy(reader, read->bytes);
     read->delivery = delivery;
     return read;
 }
@@ -111,7 +114,7 @@ static struct delivery_read *delivery_read_new(struct delivery *delivery)
 static enum err delivery_submit(struct delivery *delivery, struct delivery_read *read)
 {
     assert(!delivery->read);
-    enum err err = db_submit(delivery->app->api.db, read->user_id, &read->op);
+    enum err err = db_submit(delivery->app->api.db, read->ids.user_id, &read->op);
     if (err != OK) {
         free(read);
         return err;
@@ -133,7 +136,7 @@ static void delivery_opened(struct db_op *op)
     struct delivery *delivery = delivery_of_read(read);
     if (delivery && op->err == OK) {
         struct hub_device *device =
-            hub_keep(delivery->app->api.hub, read->user_id, read->device_id);
+            hub_keep(delivery->app->api.hub, read->ids.user_id, read->ids.device_id);
         device->slot = delivery->slot = read->open.slot_out;
         device->is_open = true;
         delivery->epoch = read->open.epoch_out;
@@ -150,8 +153,8 @@ enum err delivery_open(struct delivery *delivery, struct delivery_cursor cursor,
     struct delivery_read *read = delivery_read_new(delivery);
     struct device_open *open = &read->open;
     op_init(&open->op, &DEVICE_OPEN, api->loop, api->config->db_deadline_ms, delivery_opened);
-    open->user_id = read->user_id;
-    open->device_id = read->device_id;
+    open->user_id = read->ids.user_id;
+    open->device_id = read->ids.device_id;
     open->cursor = cursor.kind;
     open->epoch = cursor.epoch;
     open->seq = cursor.seq;
@@ -173,7 +176,7 @@ enum err delivery_page(struct delivery *delivery, size_t limit)
     struct delivery_read *read = delivery_read_new(delivery);
     struct inbox_page *page = &read->page;
     op_init(&page->op, &INBOX_PAGE, api->loop, api->config->db_deadline_ms, delivery_paged);
-    page->user_id = read->user_id;
+    page->user_id = read->ids.user_id;
     page->slot = delivery->slot;
     page->after_seq = delivery->shown_seq;
     page->limit = limit;

@@ -11,6 +11,7 @@
 #pragma once
 #include "db/inbox.h"
 #include "handlers/app.h"
+#include "handlers/ids.h"
 
 enum delivery_state {
     DELIVERY_NEW,
@@ -57,6 +58,7 @@ struct delivery {
 /* The strings behind the listener's ids must live as long as the delivery. */
 void delivery_init(struct delivery *delivery, struct exchange *ex, enum listener_kind kind,
                    const struct delivery_events *on);
+void delivery_set_ids(struct delivery *delivery, struct ids ids); /* before it joins or opens */
 void delivery_done(struct delivery *delivery); /* leaves the hub, gives up its hold */
 void delivery_enter(struct delivery *delivery, enum delivery_state to); /* asserts the move */
 

@@ -13,11 +13,7 @@ static void devices_get_read(struct db_op *op)
 {
     struct devices *devices = container_of(op, struct devices, list.op);
     struct exchange *ex = devices->ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     struct json_out *out = reply_json_begin(ex);
     json_out_object(out, NULL);
     json_out_array(out, "devices");

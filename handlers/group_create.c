@@ -25,11 +25,7 @@ static void group_create_post_stored(struct db_op *op)
 {
     struct creation *creation = container_of(op, struct creation, create.op);
     struct exchange *ex = creation->check.ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     if (creation->create.is_replay_out) reply_field(ex, STR("Idempotency-Replayed"), STR("true"));
     struct json_out *out = reply_json_begin(ex);
     json_out_object(out, NULL);

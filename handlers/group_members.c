@@ -20,11 +20,7 @@ static void group_members_stored(struct db_op *op)
 {
     struct change *change = container_of(op, struct change, op.op);
     struct exchange *ex = change->check.ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     struct json_out *out = reply_json_begin(ex);
     json_out_object(out, NULL);
     json_out_str(out, "status", STR("success"));

@@ -18,11 +18,7 @@ static void groups_get_read(struct db_op *op)
 {
     struct groups *groups = container_of(op, struct groups, list.op);
     struct exchange *ex = groups->ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     struct json_out *out = reply_json_begin(ex);
     json_out_object(out, NULL);
     json_out_array(out, "groups");
@@ -61,11 +57,7 @@ static void group_get_one_read(struct db_op *op)
     struct group *group = container_of(op, struct group, get.op);
     const struct group_get *get = &group->get;
     struct exchange *ex = group->ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     struct json_out *out = reply_json_begin(ex);
     json_out_object(out, NULL);
     json_out_str(out, "groupId", get->group_id);

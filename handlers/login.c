@@ -18,11 +18,7 @@ static void login_post_stored(struct db_op *op)
 {
     struct login *login = container_of(op, struct login, user.op);
     struct exchange *ex = login->ex;
-    if (op->err != OK) {
-        reply_error(ex, op->err);
-        exchange_release(ex);
-        return;
-    }
+    if (app_op_failed(ex, op)) return;
     struct buf token;
     buf_init(&token, 4096);
     auth_mint(ex->api->auth, &login->claims, &token);

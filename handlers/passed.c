@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "db/acks.h"
+#include "handlers/ids.h"
 #include <stdlib.h>
 
 struct passed {
@@ -16,14 +17,13 @@ static void passed_stored(struct db_op *op)
 
 void passed_confirm(struct app *app, const struct listener *listener, uint32_t epoch, uint64_t seq)
 {
-    struct str user = listener->user_id, device = listener->device_id;
-    struct passed *passed = memory_alloc(sizeof(*passed) + user.len + device.len);
+    struct ids reader = {listener->user_id, listener->device_id};
+    struct passed *passed = memory_alloc(sizeof(*passed) + ids_len(reader));
+    struct ids ids = ids_copy(reader, passed->ids);
     struct ack_add *add = &passed->add;
-    memcpy(passed->ids, user.ptr, user.len);
-    memcpy(passed->ids + user.len, device.ptr, device.len);
     op_init(&add->op, &ACK_ADD, app->api.loop, app->api.config->db_deadline_ms, passed_stored);
-    add->user_id = str_of(passed->ids, user.len);
-    add->device_id = str_of(passed->ids + user.len, device.len);
+    add->user_id = ids.user_id;
+    add->device_id = ids.device_id;
     add->form = ACK_PASSED;
     add->epoch = epoch;
     add->seq = seq;

@@ -390,13 +390,10 @@ static bool stream_read_cursor(struct exchange *ex, struct delivery_cursor *curs
 
 static struct stream *stream_new(struct exchange *ex)
 {
-    struct str user = ex->caller.user_id, device = ex->caller.device_id;
-    struct stream *stream = memory_alloc(sizeof(*stream) + user.len + device.len);
-    memcpy(stream->ids, user.ptr, user.len);
-    memcpy(stream->ids + user.len, device.ptr, device.len);
+    struct ids caller = {ex->caller.user_id, ex->caller.device_id};
+    struct stream *stream = memory_alloc(sizeof(*stream) + ids_len(caller));
     delivery_init(&stream->delivery, ex, LISTENER_STREAM, &stream_events);
-    stream->delivery.listener.user_id = str_of(stream->ids, user.len);
-    stream->delivery.listener.device_id = str_of(stream->ids + user.len, device.len);
+    delivery_set_ids(&stream->delivery, ids_copy(caller, stream->ids));
     stream->timer.due = stream_due;
     stream->expires_at_s = ex->caller.expires_at_s;
     stream->reauth_at_s = ex->caller.expires_at_s - STREAM_REAUTH_S;

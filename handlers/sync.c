@@ -309,13 +309,10 @@ static bool sync_read_prefer(struct exchange *ex, int64_t *wait_s_out)
 
 static struct poll *poll_new(struct exchange *ex)
 {
-    struct str user = ex->caller.user_id, device = ex->caller.device_id;
-    struct poll *poll = memory_alloc(sizeof(*poll) + user.len + device.len);
-    memcpy(poll->ids, user.ptr, user.len);
-    memcpy(poll->ids + user.len, device.ptr, device.len);
+    struct ids caller = {ex->caller.user_id, ex->caller.device_id};
+    struct poll *poll = memory_alloc(sizeof(*poll) + ids_len(caller));
     delivery_init(&poll->delivery, ex, LISTENER_POLL, &poll_events);
-    poll->delivery.listener.user_id = str_of(poll->ids, user.len);
-    poll->delivery.listener.device_id = str_of(poll->ids + user.len, device.len);
+    delivery_set_ids(&poll->delivery, ids_copy(caller, poll->ids));
     poll->timer.due = poll_due;
     ex->handler = poll;
     ex->gone = poll_gone;
