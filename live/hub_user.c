@@ -64,6 +64,7 @@ void hub_user_subscribe(struct hub_user *user)
     /* Redis away: it counts as a channel of the round before, to be mended when Redis is back. */
     user->round = relay_is_up(hub->relay) ? hub->round : hub->round - 1;
     user->is_read = false;
+    hub_user_close_devices(user); /* what was forgotten before, nobody has told us */
 }
 
 /* Its listeners read the store before the channel stood: they must do so once more. */

@@ -63,6 +63,14 @@ static void test_a_device_is_not_open_without_a_subscription(void **state)
     assert_false(hub_device(lab.hub, STR("ann"), STR("phone"))->is_open);
 }
 
+static void test_a_device_opened_before_the_subscription_is_not_open_after_it(void **state)
+{
+    (void)state;
+    hub_keep(lab.hub, STR("ann"), STR("phone"))->is_open = true;
+    reader_live(&a, &lab, "ann", 40);
+    assert_false(hub_device(lab.hub, STR("ann"), STR("phone"))->is_open);
+}
+
 static void test_the_least_recently_used_device_goes(void **state)
 {
     (void)state;
@@ -98,6 +106,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_device_is_not_open_without_a_subscription, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_device_opened_before_the_subscription_is_not_open_after_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_least_recently_used_device_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_forgotten_device_is_not_remembered, setup, teardown),
     };
