@@ -11,6 +11,7 @@
 #include "db/acks.h"
 #include "base/map.h"
 #include "db/batch.h"
+#include "db/device_passed.h"
 #include "db/device_slots.h"
 #include "db/stmt.h"
 
@@ -88,7 +89,8 @@ static enum err ack_read_slots(struct ack_batch *acks, const struct map *by_devi
         struct ack_work *work = container_of(link, struct ack_work, link);
         work->slot = (struct device_slot){.slot = (uint32_t)rows_u64(&rows, 2),
                                           .epoch = (uint32_t)rows_u64(&rows, 3),
-                                          .next_seq = rows_u64(&rows, 4)};
+                                          .next_seq = rows_u64(&rows, 4),
+                                          .passed_seq = rows_u64(&rows, 5)};
         work->has_slot = true;
     }
     rows_done(&rows);
@@ -320,14 +322,12 @@ static enum err ack_confirm_range(struct ack_batch *acks, struct ack_work *work)
 static enum err ack_confirm_passed(struct ack_batch *acks, const struct ack_work *work)
 {
     const struct ack_add *add = work->add;
-    int64_t bit = BIT(work->slot.slot), seq = (int64_t)add->seq;
-    struct value owned[] = {value_str(add->user_id), value_int(seq), value_int(bit)};
-    struct value shared[] = {value_int(bit), value_str(add->user_id), value_int(seq),
-                             value_int(bit)};
-    struct conn *conn = acks->batch->conn;
-    enum err err = stmt_run(conn, STMT_INBOX_PASSED_DELETE, owned, ARRAY_LEN(owned), NULL);
-    if (err != OK) return err;
-    return stmt_run(conn, STMT_INBOX_PASSED_CLEAR, shared, ARRAY_LEN(shared), NULL);
+    return device_passed_confirm(acks->batch->conn,
+                                 &(struct device_passed){.user_id = add->user_id,
+                                                         .device_id = add->device_id,
+                                                         .slot = work->slot.slot,
+                                                         .known_seq = work->slot.passed_seq,
+                                                         .seq = add->seq});
 }
 
 static enum err ack_confirm_op(struct ack_batch *acks, struct ack_work *work)

@@ -20,6 +20,7 @@ static enum err device_slots_lock(struct conn *conn, struct str user_id, uint32_
     if (err == OK) {
         slot_out->epoch = (uint32_t)rows_u64(&rows, 0);
         slot_out->next_seq = rows_u64(&rows, 1);
+        slot_out->passed_seq = 0;
         *mask_out = (uint32_t)rows_u64(&rows, 2);
     }
     rows_done(&rows);

@@ -8,6 +8,7 @@
 struct device_slot {
     uint32_t slot, epoch;
     uint64_t next_seq;
+    uint64_t passed_seq; /* see device_passed.h; 0 is always right */
 };
 MUST_CHECK enum err device_slots_take(struct conn *conn, struct str user_id, struct str device_id,
                                       struct device_slot *slot_out);

@@ -1,6 +1,7 @@
 #include "db/inbox.h"
 #include "base/clock.h"
 #include "db/batch.h"
+#include "db/device_passed.h"
 #include "db/device_slots.h"
 #include "db/stmt.h"
 
@@ -94,13 +95,11 @@ static enum inbox_reset device_open_reset(const struct device_open *open)
 /* Passing a cursor confirms receipts, expiries and group changes at or before it. */
 static enum err device_open_confirm(struct conn *conn, const struct device_open *open)
 {
-    int64_t bit = BIT(open->slot_out), seq = (int64_t)open->seq;
-    struct value owned[] = {value_str(open->user_id), value_int(seq), value_int(bit)};
-    struct value shared[] = {value_int(bit), value_str(open->user_id), value_int(seq),
-                             value_int(bit)};
-    enum err err = stmt_run(conn, STMT_INBOX_PASSED_DELETE, owned, ARRAY_LEN(owned), NULL);
-    if (err == OK) err = stmt_run(conn, STMT_INBOX_PASSED_CLEAR, shared, ARRAY_LEN(shared), NULL);
-    return err;
+    return device_passed_confirm(conn, &(struct device_passed){.user_id = open->user_id,
+                                                               .device_id = open->device_id,
+                                                               .slot = open->slot_out,
+                                                               .known_seq = open->passed_seq,
+                                                               .seq = open->seq});
 }
 
 /* With slot, epoch and newest seq known: what the cursor means, and the first page. */
@@ -151,6 +150,7 @@ static enum err device_open_run(struct conn *conn, struct db_op *op)
         open->newest_seq_out = rows_u64(&rows, 1) - 1;
         open->slot_out = (uint32_t)rows_u64(&rows, 2);
         last_seen_ms = (int64_t)rows_u64(&rows, 3);
+        open->passed_seq = rows_u64(&rows, 4);
     }
     rows_done(&rows);
     if (err != OK || op->wants_batch) return err;
@@ -170,6 +170,7 @@ static enum err device_open_register(struct conn *conn, struct device_open *open
     open->slot_out = slot.slot;
     open->epoch_out = slot.epoch;
     open->newest_seq_out = slot.next_seq - 1;
+    open->passed_seq = 0;
     return device_open_read(conn, open);
 }
 

@@ -33,6 +33,7 @@ struct device_open {
     bool more_out;          /* there are rows behind the page */
     uint64_t after_seq_out; /* where the page starts after: the cursor's seq; without a cursor the
                                seq before the first row, or newest_seq_out if there is none */
+    uint64_t passed_seq;    /* the store's own: what the device passed before */
 };
 
 /* One page of a catch-up, and where the inbox ends. */

@@ -80,16 +80,19 @@ enum { MARIADB_ARGUMENTS_MAX = 20 };
 static pid_t test_db_run_server(const struct test_db *db, const char *input,
                                 const char *const *more)
 {
-    char data[128];
+    char data[128], temporary[128];
     snprintf(data, sizeof(data), "--datadir=%s/data", db->directory);
+    /* One that starts empties its tmpdir of what it takes for leftovers: never one of another's. */
+    snprintf(temporary, sizeof(temporary), "--tmpdir=%s/tmp", db->directory);
     const char *arguments[MARIADB_ARGUMENTS_MAX] = {"/usr/sbin/mariadbd",
                                                     "--no-defaults",
                                                     data,
+                                                    temporary,
                                                     "--lc-messages-dir=/usr/share/mysql",
                                                     "--innodb-log-file-size=32M",
                                                     "--innodb-buffer-pool-size=64M",
                                                     "--performance-schema=OFF"};
-    size_t count = 7;
+    size_t count = 8;
     if (geteuid() == 0) arguments[count++] = "--user=root";
     while (*more && count < MARIADB_ARGUMENTS_MAX - 1)
         arguments[count++] = *more++;
@@ -100,6 +103,8 @@ static void test_db_install(const struct test_db *db)
 {
     char path[128];
     snprintf(path, sizeof(path), "%s/data", db->directory);
+    if (mkdir(path, 0700) != 0) test_db_die("mkdir", path);
+    snprintf(path, sizeof(path), "%s/tmp", db->directory);
     if (mkdir(path, 0700) != 0) test_db_die("mkdir", path);
     snprintf(path, sizeof(path), "%s/bootstrap.sql", db->directory);
     test_db_write_bootstrap(path);
