@@ -70,8 +70,9 @@ static void send_settle_found(struct send *send)
     /* Our own earlier try may have committed and left its job to nobody. */
     call->outbox.is_job_out = call->op.is_uncertain;
     bool is_equal = memcmp(found->fingerprint_found, call->fingerprint, FINGERPRINT_LEN) == 0;
-    /* An id that was drawn is there only because our own earlier try committed. */
-    call->is_replay_out = call->is_numbered && is_equal;
+    /* An id that was drawn is there only because our own earlier try committed; so may one that was
+     * derived, when that try was cut off: nobody has been told yet, so it is no replay. */
+    call->is_replay_out = call->is_numbered && is_equal && !call->op.is_uncertain;
     send_settle(send, is_equal || !call->is_numbered ? OK : ERR_KEY_REUSED);
 }
 

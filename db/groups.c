@@ -24,7 +24,7 @@ static void group_create_settle(struct group_create *create, const struct group_
     } else if (memcmp(identity->fingerprint_found, create->fingerprint, FINGERPRINT_LEN) != 0) {
         create->op.err = ERR_KEY_REUSED;
     } else {
-        create->is_replay_out = true;
+        create->is_replay_out = !create->op.is_uncertain; /* likewise when that try was cut off */
         create->outbox.is_job_out = create->op.is_uncertain;
     }
 }

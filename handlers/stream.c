@@ -60,21 +60,34 @@ static void stream_write(struct stream *stream, struct str bytes)
     stream->is_flushed = transport->ops->stream_write(transport, bytes);
 }
 
+static void stream_end(struct stream *stream)
+{
+    struct transport *transport = stream->delivery.ex->transport;
+    transport->ops->stream_end(transport);
+    stream_free(stream);
+}
+
+/* A reader that takes a byte now and then does not keep its stream beyond its end. */
+static void stream_await_bye(struct stream *stream, const char *reason)
+{
+    const struct api *api = &stream->delivery.app->api;
+    if (!stream->bye) loop_timer_set(api->loop, &stream->timer, api->config->stream_write_ms);
+    stream->bye = reason;
+}
+
 /* The last words; what the socket has not taken yet follows by itself. */
 static void stream_bye(struct stream *stream, const char *reason)
 {
     if (!stream->is_flushed) {
-        stream->bye = reason;
+        stream_await_bye(stream, reason);
         return;
     }
-    struct exchange *ex = stream->delivery.ex;
     struct buf sse;
     buf_init(&sse, STREAM_BYE_LEN_MAX);
     frame_bye(&sse, reason, stream_retry_ms(reason));
     stream_write(stream, buf_str(&sse));
     buf_done(&sse);
-    ex->transport->ops->stream_end(ex->transport);
-    stream_free(stream);
+    stream_end(stream);
 }
 
 /* A stream that cannot be served is a whole stream all the same: EventSource gives up for ever on a
@@ -122,6 +135,10 @@ static void stream_due(struct timer *timer)
 {
     struct stream *stream = container_of(timer, struct stream, timer);
     int64_t now_ms = clock_mono_ms(), wall_s = clock_wall_ms() / 1000;
+    if (stream->bye) { /* the socket did not drain in time */
+        stream_end(stream);
+        return;
+    }
     if (wall_s >= stream->expires_at_s) {
         stream_bye(stream, "expired");
         return;
@@ -146,7 +163,8 @@ static void stream_add_rows(struct stream *stream, struct buf *sse, const struct
 {
     for (size_t i = 0; i < row_count; i++) {
         size_t json_at, json_len;
-        if (frame_write(&rows[i], sse, &json_at, &json_len) != OK) break; /* rows are capped */
+        enum err err = frame_write(&rows[i], sse, &json_at, &json_len);
+        assert(err == OK); /* rows are capped */
         delivery_shown(&stream->delivery, rows[i].kind == INBOX_MESSAGE, rows[i].seq);
     }
     metrics_add(METRIC_PUSHED, (int64_t)row_count);

@@ -116,6 +116,19 @@ static void test_bye_waits_for_the_socket(void **state UNUSED)
     assert_bye(call, "forgotten");
 }
 
+static void test_bye_does_not_wait_for_ever(void **state UNUSED)
+{
+    lab.config.stream_write_ms = 20;
+    struct call *call = stream_live();
+    call->is_clogged = true;
+    lab_publish("ann", 41);
+    LAB_UNTIL(call->is_full);
+    forget_sent(call);
+    hub_dismiss(lab.app.api.hub, STR("ann"), STR("phone"), DISMISSED_FORGOTTEN);
+    LAB_UNTIL(call->ends == 1);
+    assert_int_equal(call->sent.len, 0);
+}
+
 static void test_page_behind_a_waiting_bye_is_dropped(void **state UNUSED)
 {
     lab.config.heartbeat_ms = 10;
@@ -205,6 +218,7 @@ int main(void)
         LAB_CASE(test_forgotten_and_erased_say_so),
         LAB_CASE(test_dismissed_before_its_head_is_a_whole_stream),
         LAB_CASE(test_bye_waits_for_the_socket),
+        LAB_CASE(test_bye_does_not_wait_for_ever),
         LAB_CASE(test_page_behind_a_waiting_bye_is_dropped),
         LAB_CASE(test_drain_ends_streams_within_its_time),
         LAB_CASE(test_drain_without_time_is_at_once),
