@@ -1,6 +1,7 @@
 /* A client connection's way between libmicrohttpd and us, and the bytes that it has sent: the
  * kernel counts what came, libmicrohttpd tells the size of each request, and the difference is what
  * was read ahead. */
+#include "api/h1/h1_glance.h"
 #include "api/h1/h1_parts.h"
 #include "base/metrics.h"
 #include <linux/sockios.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 /* TCP_CLOSE_WAIT of <netinet/tcp.h>, which cannot stand beside <linux/tcp.h>. */
-enum { SOCKET_CLOSE_WAIT = 8 };
+enum { SOCKET_CLOSE_WAIT = 8, SOCKET_GLANCE_LEN = 4096 };
 
 struct sockaddr_storage h1_socket_peer(const struct h1_socket *socket)
 {
@@ -34,9 +35,26 @@ void h1_socket_end(struct h1_socket *socket)
 
 /* With libmicrohttpd */
 
+/* What libmicrohttpd would refuse badly: answered and closed here. */
+static bool socket_is_refused(struct h1_socket *socket)
+{
+    struct h1 *h1 = socket->h1;
+    char bytes[SOCKET_GLANCE_LEN];
+    int fd = socket->fd;
+    ssize_t len = recv(fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+    struct str answer = len > 0 ? h1_glance(str_of(bytes, (size_t)len)) : STR_NONE;
+    if (!answer.ptr) return false;
+    ssize_t sent = send(fd, answer.ptr, answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; /* best effort */
+    h1_socket_end(socket);
+    connection_linger(&h1->lingers, h1->api->loop, fd);
+    return true;
+}
+
 void h1_socket_give(struct h1_socket *socket)
 {
     struct h1 *h1 = socket->h1;
+    if (socket_is_refused(socket)) return;
     struct h1_cell *cell = h1_cell_pick(h1);
     socklen_t peer_len =
         socket->peer.any.sa_family == AF_INET6 ? sizeof(socket->peer.v6) : sizeof(socket->peer.v4);
