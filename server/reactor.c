@@ -243,6 +243,7 @@ static void reactor_cut_run(struct task *task)
 
 void reactor_cut(struct reactor *reactor)
 {
+    if (!reactor->has_thread) return; /* it never served: reactor_close does all */
     reactor_give(reactor, &reactor->cut, reactor_cut_run);
     reactor_order_await(&reactor->cut);
 }

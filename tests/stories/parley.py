@@ -6,6 +6,7 @@ import hmac
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -20,12 +21,19 @@ from http1 import Connection, Stream
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BASE = "/chat/app"
 names = itertools.count(1)
+ports = itertools.count(random.randrange(20000))
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to clients, and none twice."""
+    while True:
+        port = 10000 + next(ports) % 20000
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue  # taken
 
 
 def wait_until(question, timeout=10, what="it"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 from http1 import Connection
@@ -65,6 +66,17 @@ def story_serve_refuses_what_cannot_be_served(stack):
     for wrong in (("--listen=0.0.0.0:0", "--dev"), (), ("--dev", "--db-lanes=0")):
         status, out, err = run(stack, "serve", *store(stack), *wrong)
         check(status == 2 and out == "" and err, wrong, err)
+
+
+def story_a_port_that_is_taken_ends_serve(stack):
+    """Whichever listener it is, and whatever was open already by then."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for listen, admin in ((address, "127.0.0.1:0"), ("127.0.0.1:0", address)):
+            status, out, err = run(stack, "serve", "--dev", f"--listen={listen}",
+                                   f"--admin-listen={admin}", *store(stack))
+            check(status == 1 and "ready" not in out, status, out)
+            check(f"cannot_listen address={address}" in err, err)
 
 
 def story_migrate_may_run_again(stack):

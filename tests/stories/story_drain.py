@@ -33,7 +33,7 @@ def story_streams_get_paced_byes_and_polls_their_answer(stack):
         bye = stream.wait_for("bye", timeout=20)
         byes.append((time.monotonic(), bye.json))
         check(stream.ends(), "the stream ends after its bye")
-    listeners = [threading.Thread(target=listen, args=(stream,)) for stream in streams]
+    listeners = [threading.Thread(daemon=True, target=listen, args=(stream,)) for stream in streams]
     for listener in listeners:
         listener.start()
     started = time.monotonic()
@@ -71,7 +71,7 @@ def story_a_send_in_flight_is_finished(trouble):
     begun = server.metric("parley_lane_wait_seconds_count")
     trouble.signal("mariadbd", signal.SIGSTOP)
     answers = []
-    sender = threading.Thread(target=lambda: answers.append(
+    sender = threading.Thread(daemon=True, target=lambda: answers.append(
         ann.post("/send", {"receiver_id": bob.id, "content": "in flight"}, timeout=20)))
     try:
         sender.start()
@@ -144,7 +144,8 @@ def story_a_rolling_restart_under_load_loses_nothing(stack):
                         number += 1
                 except (OSError, Closed, TimeoutError, AssertionError):
                     continue
-    senders = [threading.Thread(target=run, args=(f"{bob.id}-s{i}",)) for i in range(4)]
+    senders = [threading.Thread(daemon=True, target=run, args=(f"{bob.id}-s{i}",))
+               for i in range(4)]
     for sender in senders:
         sender.start()
     wait_until(lambda: len(sent) > 50, 20, "a flow of sends")

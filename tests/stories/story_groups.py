@@ -254,7 +254,7 @@ def story_all_members_share_one_order(server):
     def run(user):
         for i in range(15):
             user.send_group(group_id, f"{user.id}/{i}")
-    threads = [threading.Thread(target=run, args=(user,)) for user in users]
+    threads = [threading.Thread(daemon=True, target=run, args=(user,)) for user in users]
     for thread in threads:
         thread.start()
     for thread in threads:

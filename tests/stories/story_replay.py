@@ -141,7 +141,7 @@ def story_a_retry_storm_makes_one_message(server):
         for _ in range(5):
             answers.append(send(me, body))
 
-    threads = [threading.Thread(target=run) for _ in range(8)]
+    threads = [threading.Thread(daemon=True, target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -168,7 +168,7 @@ def story_a_storm_of_mixed_keys_answers_each_by_itself(server):
                 body["message_id_by_client"] = 1000 + turn * 100 + i
             outcomes.append((turn, i, send(me, body)))
 
-    threads = [threading.Thread(target=run, args=(turn,)) for turn in range(6)]
+    threads = [threading.Thread(daemon=True, target=run, args=(turn,)) for turn in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

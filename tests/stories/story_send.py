@@ -171,7 +171,7 @@ def story_many_senders_at_once_lose_nothing(server):
             with lock:
                 sent.append((me.id, i, message["message_id"]))
 
-    threads = [threading.Thread(target=run) for _ in range(8)]
+    threads = [threading.Thread(daemon=True, target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -279,7 +279,7 @@ def story_polls_in_a_chain_miss_nothing(server):
     def run():
         for i in range(100):
             ann.send(bob, str(i))
-    sender = threading.Thread(target=run)
+    sender = threading.Thread(daemon=True, target=run)
     sender.start()
     deadline = time.monotonic() + 20
     while len(got) < 100:

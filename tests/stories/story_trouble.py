@@ -88,7 +88,7 @@ def story_more_work_than_the_queue_takes_is_refused_at_once(trouble):
         answers = []
         trouble.signal("mariadbd", signal.SIGSTOP)
         try:
-            threads = [threading.Thread(target=lambda user=user: answers.append(
+            threads = [threading.Thread(daemon=True, target=lambda user=user: answers.append(
                 user.post("/send", {"receiver_id": users[0].id, "content": user.id,
                                     "message_id_by_client": 1}, timeout=30))) for user in users]
             for thread in threads:
@@ -122,7 +122,8 @@ def story_nothing_acknowledged_is_lost_when_the_store_is_killed(trouble):
                 if answer.status == 201:
                     sent.append(answer.json["message_id"])
                     number += 1
-        senders = [threading.Thread(target=run, args=(server.user(), 0)) for _ in range(4)]
+        senders = [threading.Thread(daemon=True, target=run, args=(server.user(), 0))
+                   for _ in range(4)]
         for sender in senders:
             sender.start()
         for _ in range(2):
@@ -323,7 +324,7 @@ def story_a_server_killed_again_and_again_loses_nothing(stack):
             if answer.status == 201:
                 sent[f"{me.id}/{number}"] = answer.json["message_id"]
                 number += 1
-    senders = [threading.Thread(target=run, args=(server.user(), 0)) for _ in range(6)]
+    senders = [threading.Thread(daemon=True, target=run, args=(server.user(), 0)) for _ in range(6)]
     for sender in senders:
         sender.start()
     try:
