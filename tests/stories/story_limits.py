@@ -91,6 +91,7 @@ def story_connections_of_the_process_are_limited_and_streams_count(stack):
                 c.close()
             return served
         wait_until(lambda: fill() == 8, 10, "eight of sixteen places beside eight streams")
+        wait_until(lambda: server.metric("parley_connections_open") <= 10, 10, "they are gone")
         ann.send(ann, "still here")
         check(streams[0].wait_for("incoming_message").json["content"] == "still here")
         for stream in streams:
