@@ -1,7 +1,6 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "live/hub.h"
-#include "tests/support/hub_lab.h"
 #include "tests/support/redis.h"
 #include <pthread.h>
 #include <stdarg.h>
@@ -11,29 +10,9 @@
 
 #include <cmocka.h>
 
-enum { EPOCH = 7, QUIET_MS = HUB_GAP_MS * 3 };
+#include "tests/unit/live/hub_bed.h"
 
-/* Readers are large (their book), so they lie here and not on the stack. */
-static struct hub_lab lab, other;
-static struct reader a, b;
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&a, 0, sizeof(a));
-    memset(&b, 0, sizeof(b));
-    hub_lab_open(&lab, "", NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    if (a.lab) hub_leave(a.lab->hub, &a.listener);
-    if (b.lab) hub_leave(b.lab->hub, &b.listener);
-    hub_lab_close(&lab);
-    return 0;
-}
+static struct hub_lab other;
 
 static void test_events_of_others_do_not_come(void **state)
 {
